@@ -1,0 +1,80 @@
+# Pinwire. `make help` lists the targets; `make demo` and `make test` do all the set-up that they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+CARGO ?= cargo
+TARGET := $(shell rustc --print host-tuple 2>/dev/null)
+RELEASE := target/$(TARGET)/release
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: packages
+packages:
+	@tests/packages build
+
+.PHONY: build
+build: packages ## Build the release binaries
+	$(CARGO) build --release --workspace
+
+.PHONY: demo
+demo: build ## Bring a chain of seven containers up, send packets through it, take it down
+	@$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/demo
+
+.PHONY: lint
+lint: packages ## Check format, lints and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+.PHONY: test
+test: lint ## Run all tests (as root: they make network namespaces of their own)
+	@tests/packages test
+	$(CARGO) build --workspace --bins
+	CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO)" $(CARGO) test --workspace
+	$(SUDO) env PATH="$$PATH" tests/readme/run
+
+.PHONY: fuzz
+fuzz: packages ## Run the property tests of the manifest parser for ten minutes
+	tests/fuzz 600
+
+.PHONY: bench
+bench: build ## Measure deployment against Mininet, in one run on this machine
+	@tests/packages bench
+	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/bench/deploy/run
+
+.PHONY: deny
+deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo "make deny: cargo-deny is missing: run 'cargo install --locked cargo-deny'" >&2; exit 1; }
+	$(CARGO) deny check --config configs/deny.toml licenses bans sources
+
+.PHONY: install
+install: build ## Install below DESTDIR and PREFIX
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(RELEASE)/pinwire man $(DESTDIR)$(PREFIX)/share/man/man1
+	$(RELEASE)/pinwire completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire
+	$(RELEASE)/pinwire completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwire
+	$(RELEASE)/pinwire completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwire.fish
+
+.PHONY: uninstall
+uninstall: ## Remove what `make install` installed
+	rm -f $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwire \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwire.fish
+	rm -rf $(DESTDIR)$(PREFIX)/lib/pinwire $(DESTDIR)$(PREFIX)/share/pinwire
+
+.PHONY: clean
+clean: ## Remove what was built
+	$(CARGO) clean

@@ -1,0 +1,59 @@
+//! What a wire's ends are known by: MAC address, alternative name and group, derived from names alone.
+//!
+//! The same topology has the same MAC addresses (and so the same IPv6 link-local addresses), alternative names and groups
+//! on every machine and in every run. Each is the head of the SHA-256 of a purpose and the names, each name followed by
+//! a zero byte, so that no two lists of names read the same.
+
+use sha2::{Digest, Sha256};
+
+use crate::name::{InterfaceName, MacAddress, TopologyName};
+
+/// The start of every alternative name: a link without it is not Pinwire's.
+pub const ALTNAME_PREFIX: &str = "pinwire-";
+/// What stands for the node of an end in the host's namespace; `host:NAME` in a manifest is never a pod's.
+pub const HOST: &str = "host";
+
+/// One end of a wire by name: the node (or [`HOST`]) and its interface.
+pub type EndName<'a> = (&'a str, &'a InterfaceName);
+
+/// The MAC address of an end: unicast, locally administered (IEEE 802c), 46 bits of the hash.
+pub fn mac(topology: &TopologyName, end: EndName<'_>) -> MacAddress {
+    let hash = hash("mac", topology, &[end]);
+    let mut bytes = [0; 6];
+    bytes.copy_from_slice(&hash[..6]);
+    bytes[0] = bytes[0] & 0xfc | 0x02;
+    MacAddress::from_bytes(bytes)
+}
+
+/// The alternative name of an end, `pinwire-TOPOLOGY-` and 16 hexadecimal digits: the mark of ownership, unique within
+/// a namespace, at most 88 of the 127 bytes that the kernel allows (ALTIFNAMSIZ, linux/if.h).
+pub fn altname(topology: &TopologyName, end: EndName<'_>) -> String {
+    let hash = hash("altname", topology, &[end]);
+    let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{ALTNAME_PREFIX}{topology}-{digits}")
+}
+
+/// The group of both ends of a wire (`ip link … group`): its number, the same whichever end is named first. Never 0,
+/// the kernel's default group, and never 1, which people choose by hand.
+pub fn group(topology: &TopologyName, one: EndName<'_>, other: EndName<'_>) -> u32 {
+    let hash = hash("group", topology, &[one.min(other), one.max(other)]);
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&hash[..4]);
+    // The kernel keeps a group as a signed int.
+    (u32::from_be_bytes(bytes) & 0x7fff_ffff).max(2)
+}
+
+fn hash(purpose: &str, topology: &TopologyName, ends: &[EndName<'_>]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let names = ends
+        .iter()
+        .flat_map(|(node, interface)| [*node, interface.as_str()]);
+    for name in ["pinwire", purpose, topology.as_str()]
+        .into_iter()
+        .chain(names)
+    {
+        hash.update(name);
+        hash.update([0]);
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,22 @@
+//! The wiring library of Pinwire: network namespaces, veth pairs born in place, what a node's namespace is told, and
+//! what is found there.
+//!
+//! The order of use: [`netns::Netns::create`] makes a node's namespace, [`wire::create`] the pairs between namespaces,
+//! [`setting::settings`] plans what one namespace is told, [`setting::apply`] tells it, [`observe::observe`] reads it
+//! back. Nothing here knows of manifests, containers or saved state.
+
+mod batch;
+pub mod identity;
+pub mod links;
+pub mod name;
+pub mod netlink;
+pub mod netns;
+pub mod observe;
+mod offload;
+mod plane;
+mod procfs;
+mod refusal;
+pub mod setting;
+pub mod sysctl;
+mod veth;
+pub mod wire;

@@ -1,0 +1,282 @@
+//! Tells a namespace its settings, or takes them back.
+
+use std::collections::HashMap;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+
+use super::Setting;
+use super::error::{ApplyError, SettingError};
+use super::message::{self, Way};
+use crate::links::Route;
+use crate::name::InterfaceName;
+use crate::netlink::{Batch, Netlink, NetlinkError, Refusal};
+use crate::netns::Netns;
+use crate::observe;
+use crate::offload;
+use crate::plane::{mirror, xdp};
+use crate::procfs;
+use crate::sysctl::{SysctlError, Sysctls};
+
+/// Index of the loopback interface in every namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
+const LOOPBACK: u32 = 1;
+
+/// Applies settings in order, in as few requests as their order allows. What is there already is left or replaced: the
+/// second time changes nothing.
+///
+/// # Errors
+/// The first [`SettingError`]; settings sent together with it may have been applied.
+pub fn apply(netns: &Netns, settings: &[Setting]) -> Result<(), SettingError> {
+    let Some(first) = settings.first() else {
+        return Ok(());
+    };
+    let inside = netns.run(|| Teller::open(Way::Apply).map(|mut teller| teller.tell(settings)));
+    let failed = |source| SettingError {
+        setting: Box::new(first.clone()),
+        removing: false,
+        source,
+    };
+    match inside
+        .map_err(|error| failed(error.into()))?
+        .map_err(failed)?
+    {
+        errors if errors.is_empty() => Ok(()),
+        mut errors => Err(errors.swap_remove(0)),
+    }
+}
+
+/// Removes settings, the last first. What is gone already is no error. A sysctl keeps its value: what it was before is
+/// not known here. Goes on after errors and returns them all.
+pub fn remove(netns: &Netns, settings: &[Setting]) -> Vec<SettingError> {
+    let Some(first) = settings.first() else {
+        return Vec::new();
+    };
+    let reversed: Vec<Setting> = settings.iter().rev().cloned().collect();
+    let inside = netns.run(|| Teller::open(Way::Remove).map(|mut teller| teller.tell(&reversed)));
+    let failed = |source| {
+        vec![SettingError {
+            setting: Box::new(first.clone()),
+            removing: true,
+            source,
+        }]
+    };
+    match inside {
+        Ok(Ok(errors)) => errors,
+        Ok(Err(error)) => failed(error),
+        Err(error) => failed(error.into()),
+    }
+}
+
+/// Tells the namespace that the thread is in.
+struct Teller {
+    way: Way,
+    socket: Netlink,
+    sysctls: Sysctls,
+    /// Indices of the interfaces that were named so far.
+    indices: HashMap<InterfaceName, u32>,
+    batch: Batch,
+    /// The setting of each request in the batch.
+    sent: Vec<Setting>,
+    errors: Vec<SettingError>,
+}
+
+impl Teller {
+    fn open(way: Way) -> Result<Self, ApplyError> {
+        let socket = Netlink::route_here()?;
+        Ok(Self {
+            way,
+            socket,
+            sysctls: Sysctls::below(procfs::sys().map_err(ApplyError::Procfs)?),
+            indices: HashMap::new(),
+            batch: Batch::default(),
+            sent: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    fn tell(&mut self, settings: &[Setting]) -> Vec<SettingError> {
+        for setting in settings {
+            if let Err(source) = self.tell_one(setting) {
+                self.fail(setting, source);
+            }
+            if self.way == Way::Apply && !self.errors.is_empty() {
+                break;
+            }
+        }
+        self.flush();
+        std::mem::take(&mut self.errors)
+    }
+
+    fn tell_one(&mut self, setting: &Setting) -> Result<(), ApplyError> {
+        let apply = self.way == Way::Apply;
+        match setting {
+            // Not by netlink: what waits has to be there first, and the kernel's answer comes at once.
+            Setting::Sysctl { .. } if !apply => Ok(()),
+            Setting::Sysctl {
+                key,
+                value,
+                if_present,
+            } => {
+                self.flush();
+                match self.sysctls.write(key, value) {
+                    Err(SysctlError::Unknown { .. }) if *if_present => Ok(()),
+                    result => Ok(result?),
+                }
+            }
+            Setting::Offload {
+                interface,
+                gro,
+                tx_checksum,
+            } => {
+                self.flush();
+                let index = self.index(interface)?;
+                Ok(offload::set(index, *gro == apply, *tx_checksum == apply)?)
+            }
+            Setting::Xdp { from, to } => {
+                self.flush();
+                let (from, to) = (self.index(from)?, self.index(to)?);
+                if apply {
+                    return xdp::attach(&mut self.socket, from, to);
+                }
+                xdp::detach(&mut self.socket, from)
+            }
+            other => self.enqueue(other),
+        }
+    }
+
+    /// Adds the requests of a setting to those that wait.
+    fn enqueue(&mut self, setting: &Setting) -> Result<(), ApplyError> {
+        for (message, flags) in self.messages(setting)? {
+            self.batch.push(message, flags);
+            self.sent.push(setting.clone());
+        }
+        Ok(())
+    }
+
+    /// The requests of a setting that is told by routing netlink.
+    fn messages(
+        &mut self,
+        setting: &Setting,
+    ) -> Result<Vec<(RouteNetlinkMessage, u16)>, ApplyError> {
+        let way = self.way;
+        Ok(match setting {
+            Setting::LoopbackUp => vec![message::link(LOOPBACK, way)],
+            Setting::LinkUp { interface } => vec![message::link(self.index(interface)?, way)],
+            Setting::Address { interface, address } => {
+                vec![message::address(self.index(interface)?, *address, way)]
+            }
+            Setting::Neighbour(neighbour) => {
+                vec![message::neighbour(
+                    self.index(&neighbour.interface)?,
+                    neighbour,
+                    way,
+                )]
+            }
+            Setting::Route(route) => vec![message::route(self.route_index(route)?, route, way)],
+            Setting::Rule(rule) => vec![message::rule(rule, way)],
+            Setting::Mirror { from, to } => {
+                mirror::messages(self.index(from)?, self.index(to)?, way == Way::Apply)
+            }
+            Setting::Sysctl { .. } | Setting::Offload { .. } | Setting::Xdp { .. } => Vec::new(),
+        })
+    }
+
+    /// The index of an interface of the namespace that the thread is in.
+    fn index(&mut self, interface: &InterfaceName) -> Result<u32, ApplyError> {
+        if let Some(index) = self.indices.get(interface) {
+            return Ok(*index);
+        }
+        let index = if_nametoindex(interface.as_str())
+            .map_err(|_| ApplyError::NoInterface(interface.clone()))?;
+        self.indices.insert(interface.clone(), index);
+        Ok(index)
+    }
+
+    fn route_index(&mut self, route: &Route) -> Result<Option<u32>, ApplyError> {
+        route
+            .interface
+            .as_ref()
+            .map(|interface| self.index(interface))
+            .transpose()
+    }
+
+    /// Sends what is waiting.
+    fn flush(&mut self) {
+        let sent = std::mem::take(&mut self.sent);
+        let Some(first) = sent.first() else { return };
+        match self.socket.execute(std::mem::take(&mut self.batch)) {
+            Ok(refused) => {
+                for refused in refused {
+                    let setting = &sent[refused.position];
+                    if let Err(error) = self.judge(setting, refused.refusal) {
+                        self.fail(setting, error);
+                    }
+                }
+            }
+            Err(error) => self.fail(first, error.into()),
+        }
+    }
+
+    /// Whether a refusal means that all is as it should be.
+    fn judge(&mut self, setting: &Setting, refusal: Refusal) -> Result<(), ApplyError> {
+        let harmless = match (self.way, setting) {
+            (Way::Apply, Setting::Route(route)) if refusal.errno == Errno::EEXIST => {
+                return self.same_route(route);
+            }
+            // A rule with the same selectors, priority and table.
+            (Way::Apply, Setting::Rule(_) | Setting::Mirror { .. }) => {
+                refusal.errno == Errno::EEXIST
+            }
+            (Way::Apply, _) => false,
+            (Way::Remove, _) => is_gone(setting, refusal.errno),
+        };
+        if harmless {
+            Ok(())
+        } else {
+            Err(NetlinkError::Refused(refusal).into())
+        }
+    }
+
+    /// Whether the route that is there is the one that should be.
+    fn same_route(&mut self, route: &Route) -> Result<(), ApplyError> {
+        let interface = self.route_index(route)?;
+        let found = observe::routes(&mut self.socket)?;
+        if found.iter().any(|found| found.is(route, interface)) {
+            return Ok(());
+        }
+        Err(ApplyError::RouteExists {
+            destination: route.to.to_string(),
+            table: route.table.unwrap_or(observe::MAIN_TABLE),
+        })
+    }
+
+    fn fail(&mut self, setting: &Setting, source: ApplyError) {
+        let removing = self.way == Way::Remove;
+        let gone = match &source {
+            ApplyError::NoInterface(_) => true,
+            ApplyError::Netlink(error) => error.errno() == Some(Errno::ENODEV),
+            _ => false,
+        };
+        if !(removing && gone) {
+            self.errors.push(SettingError {
+                setting: Box::new(setting.clone()),
+                removing,
+                source,
+            });
+        }
+    }
+}
+
+/// Whether the kernel says of a setting that it is not there.
+fn is_gone(setting: &Setting, errno: Errno) -> bool {
+    errno == Errno::ENODEV
+        || match setting {
+            Setting::Address { .. } => errno == Errno::EADDRNOTAVAIL,
+            Setting::Route(_) => errno == Errno::ESRCH,
+            Setting::Rule(_) | Setting::Neighbour(_) => errno == Errno::ENOENT,
+            // No such queueing discipline: EINVAL before Linux 5.12, ENOENT since.
+            Setting::Mirror { .. } => matches!(errno, Errno::ENOENT | Errno::EINVAL),
+            _ => false,
+        }
+}

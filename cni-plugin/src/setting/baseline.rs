@@ -1,0 +1,102 @@
+//! The sysctls of a node: a baseline that makes nodes the same on every host, and the manifest's own. Pure.
+//!
+//! Linux copies the IPv4 configuration of a new namespace from the host's (`devinet_init_net`, net/ipv4/devinet.c), so what
+//! the host's administrator set would reach every node. A baseline says what nodes depend on; the manifest's own sysctls
+//! override it. A `conf.default` is for interfaces to come, and those of a node exist before it is told anything: what
+//! is said of `default` is therefore said to each of its interfaces as well, except for the IPv4 baseline, which the
+//! kernel passes on by itself to interfaces that have no address yet (`devinet_copy_dflt_conf`).
+//!
+//! IPv6 link-local addresses stay: routes by them and neighbour discovery are as usual, and they follow from the MAC
+//! addresses. Router advertisements and duplicate address detection are off, which leaves a wire without traffic of the
+//! kernel's own but multicast listener reports; `net.ipv6.conf.all.disable_ipv6: 1` silences those too.
+
+use std::collections::BTreeMap;
+
+use super::Setting;
+use crate::links::{Forwarding, Link, Plane};
+use crate::sysctl::SysctlKey;
+
+/// The key that is `net.ipv4.ip_forward` by its other name.
+const ALL_FORWARDING: [&str; 5] = ["net", "ipv4", "conf", "all", "forwarding"];
+
+/// The baseline, and the values that do not depend on the plane.
+const BASELINE: [(&[&str], &str); 8] = [
+    (&["net", "ipv4", "conf", "all", "rp_filter"], "0"),
+    (&["net", "ipv4", "conf", "default", "rp_filter"], "0"),
+    (&["net", "ipv4", "conf", "all", "arp_ignore"], "0"),
+    (&["net", "ipv4", "conf", "default", "arp_ignore"], "0"),
+    (&["net", "ipv4", "conf", "all", "arp_announce"], "0"),
+    (&["net", "ipv4", "conf", "default", "arp_announce"], "0"),
+    (&["net", "ipv6", "conf", "default", "accept_ra"], "0"),
+    (&["net", "ipv6", "conf", "default", "accept_dad"], "0"),
+];
+
+/// A sysctl's value, and whether it is the baseline's.
+type Values = BTreeMap<SysctlKey, (String, bool)>;
+
+/// The sysctls of a node, in the order in which they have to be written; an error is a wrong key's.
+pub(super) fn sysctls(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
+    let forwards = if forwarding.plane == Plane::Kernel {
+        "1"
+    } else {
+        "0"
+    };
+    let switches: [(&[&str], &str); 2] = [
+        (&["net", "ipv4", "ip_forward"], forwards),
+        (&["net", "ipv6", "conf", "all", "forwarding"], forwards),
+    ];
+    let baseline = switches.into_iter().chain(BASELINE);
+    let mut values: Values = baseline
+        .map(|(parts, value)| (SysctlKey::from_parts(parts), (value.to_owned(), true)))
+        .collect();
+    for (text, value) in &forwarding.sysctls {
+        let key: SysctlKey = text.parse()?;
+        if key.parts().eq(ALL_FORWARDING) {
+            values.remove(&SysctlKey::from_parts(&["net", "ipv4", "ip_forward"]));
+        }
+        values.insert(key, (value.to_string(), false));
+    }
+    for (key, value) in of_interfaces(links, &values) {
+        values.entry(key).or_insert(value);
+    }
+    let mut settings: Vec<_> = values.into_iter().collect();
+    settings.sort_by_key(|(key, _)| rank(key));
+    let setting = |(key, (value, if_present))| Setting::Sysctl {
+        key,
+        value,
+        if_present,
+    };
+    Ok(settings.into_iter().map(setting).collect())
+}
+
+/// What is said of `default`, said of each interface.
+fn of_interfaces(links: &[Link], values: &Values) -> Values {
+    let mut each = Values::new();
+    for (key, value) in values {
+        let parts: Vec<&str> = key.parts().collect();
+        let [net, family, "conf", "default", name] = parts[..] else {
+            continue;
+        };
+        if family == "ipv4" && value.1 {
+            continue;
+        }
+        for link in links {
+            let parts = [net, family, "conf", link.interface.as_str(), name];
+            each.insert(SysctlKey::from_parts(&parts), value.clone());
+        }
+    }
+    each
+}
+
+/// The order of writing: turning forwarding on or off changes other sysctls (`inet_forward_change`, net/ipv4/devinet.c),
+/// and what is said of `all` or `default` must not overrule what is said of an interface.
+fn rank(key: &SysctlKey) -> u8 {
+    let parts: Vec<&str> = key.parts().collect();
+    match parts[..] {
+        ["net", "ipv4", "ip_forward"] | ["net", _, "conf", "all", "forwarding"] => 0,
+        ["net", _, "conf", "all", _] => 1,
+        ["net", _, "conf", "default", _] => 2,
+        ["net", _, "conf", _, _] => 4,
+        _ => 3,
+    }
+}

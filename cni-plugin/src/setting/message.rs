@@ -1,0 +1,203 @@
+//! Settings as netlink messages: pure, given the indices of the interfaces.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteVia,
+};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
+use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
+use rtnetlink::LinkUnspec;
+
+use super::plan::{Family, family, rule_family};
+use crate::links::{Destination, Neighbour, Protocol, Route, Rule};
+
+/// Whether a setting comes or goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Apply,
+    Remove,
+}
+
+/// Brings an interface up or down.
+pub(super) fn link(index: u32, way: Way) -> (RouteNetlinkMessage, u16) {
+    let link = LinkUnspec::new_with_index(index);
+    let link = match way {
+        Way::Apply => link.up(),
+        Way::Remove => link.down(),
+    };
+    (RouteNetlinkMessage::SetLink(link.build()), 0)
+}
+
+/// Adds or deletes an address.
+pub(super) fn address(index: u32, address: IpNet, way: Way) -> (RouteNetlinkMessage, u16) {
+    let mut message = AddressMessage::default();
+    message.header.index = index;
+    message.header.prefix_len = address.prefix_len();
+    message.header.family = address_family(Family::of(address.addr()));
+    // For IPv4 the kernel wants the address as IFA_LOCAL; IFA_ADDRESS is the peer's, the same without one.
+    message
+        .attributes
+        .push(AddressAttribute::Address(address.addr()));
+    if address.addr().is_ipv4() {
+        message
+            .attributes
+            .push(AddressAttribute::Local(address.addr()));
+    }
+    if way == Way::Remove {
+        return (RouteNetlinkMessage::DelAddress(message), 0);
+    }
+    if address.addr().is_ipv6() {
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    (
+        RouteNetlinkMessage::NewAddress(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Adds or deletes a permanent neighbour.
+pub(super) fn neighbour(index: u32, neighbour: &Neighbour, way: Way) -> (RouteNetlinkMessage, u16) {
+    let mut message = NeighbourMessage::default();
+    message.header.ifindex = index;
+    message.header.family = address_family(Family::of(neighbour.ip));
+    message.header.state = NeighbourState::Permanent;
+    message.header.kind = RouteType::Unicast;
+    let address = match neighbour.ip {
+        IpAddr::V4(address) => NeighbourAddress::Inet(address),
+        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+    };
+    message.attributes = vec![NeighbourAttribute::Destination(address)];
+    if way == Way::Remove {
+        return (RouteNetlinkMessage::DelNeighbour(message), 0);
+    }
+    let mac = neighbour.mac.bytes().to_vec();
+    message
+        .attributes
+        .push(NeighbourAttribute::LinkLayerAddress(mac));
+    (
+        RouteNetlinkMessage::NewNeighbour(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+/// Adds or deletes a route; `index` is that of the route's interface, if it names one.
+pub(super) fn route(index: Option<u32>, route: &Route, way: Way) -> (RouteNetlinkMessage, u16) {
+    let family = family(route);
+    let table = route.table.unwrap_or(RouteHeader::RT_TABLE_MAIN.into());
+    let mut message = RouteMessage::default();
+    message.header.address_family = address_family(family);
+    // Tables beyond 255 do not fit the header: RT_TABLE_UNSPEC there, and the attribute counts.
+    message.header.table = table.try_into().unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+    message.header.protocol = RouteProtocol::Static;
+    message.header.kind = RouteType::Unicast;
+    message.header.scope = if route.via.is_none() && family == Family::V4 {
+        RouteScope::Link
+    } else {
+        RouteScope::Universe
+    };
+    if let Destination::Prefix(prefix) = route.to {
+        message.header.destination_prefix_length = prefix.prefix_len();
+        message
+            .attributes
+            .push(RouteAttribute::Destination(prefix.addr().into()));
+    }
+    let source = route.source.map(RouteAddress::from);
+    let rest = [
+        Some(RouteAttribute::Table(table)),
+        route.via.map(|via| next_hop(family, via)),
+        index.map(RouteAttribute::Oif),
+        source.map(RouteAttribute::PrefSource),
+        route.metric.map(RouteAttribute::Priority),
+    ];
+    message.attributes.extend(rest.into_iter().flatten());
+    match way {
+        // Not NLM_F_REPLACE: it would put the route in the place of the kernel's own to a connected network.
+        Way::Apply => (
+            RouteNetlinkMessage::NewRoute(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        ),
+        Way::Remove => (RouteNetlinkMessage::DelRoute(message), 0),
+    }
+}
+
+/// An IPv6 next hop of an IPv4 destination (RFC 5549) has an attribute of its own, `RTA_VIA`.
+fn next_hop(family: Family, via: IpAddr) -> RouteAttribute {
+    match via {
+        IpAddr::V6(via) if family == Family::V4 => RouteAttribute::Via(RouteVia::Inet6(via)),
+        via => RouteAttribute::Gateway(via.into()),
+    }
+}
+
+/// Adds or deletes a policy routing rule.
+pub(super) fn rule(rule: &Rule, way: Way) -> (RouteNetlinkMessage, u16) {
+    let family = rule_family(rule);
+    let mut message = RuleMessage::default();
+    message.header.family = address_family(family);
+    message.header.action = RuleAction::ToTable;
+    message.header.table = rule
+        .table
+        .try_into()
+        .unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+    message.header.src_len = rule.from.map_or(0, |from| from.prefix_len());
+    message.header.dst_len = rule.to.map_or(0, |to| to.prefix_len());
+    message.attributes = selectors(rule, family);
+    match way {
+        Way::Apply => (
+            RouteNetlinkMessage::NewRule(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        ),
+        Way::Remove => (RouteNetlinkMessage::DelRule(message), 0),
+    }
+}
+
+/// A rule's place, table and selectors.
+fn selectors(rule: &Rule, family: Family) -> Vec<RuleAttribute> {
+    let protocol = rule.protocol.map(|protocol| ip_protocol(family, protocol));
+    let range = |port| RulePortRange {
+        start: port,
+        end: port,
+    };
+    let name = rule.interface.as_ref().map(ToString::to_string);
+    let attributes = [
+        Some(RuleAttribute::Priority(rule.priority)),
+        Some(RuleAttribute::Table(rule.table)),
+        rule.from.map(|from| RuleAttribute::Source(from.network())),
+        rule.to.map(|to| RuleAttribute::Destination(to.network())),
+        name.map(RuleAttribute::Iifname),
+        protocol.map(RuleAttribute::IpProtocol),
+        rule.source_port
+            .map(range)
+            .map(RuleAttribute::SourcePortRange),
+        rule.destination_port
+            .map(range)
+            .map(RuleAttribute::DestinationPortRange),
+    ];
+    attributes.into_iter().flatten().collect()
+}
+
+/// The protocol's number; ICMP of an IPv6 rule is `ICMPv6` (RFC 4443).
+fn ip_protocol(family: Family, protocol: Protocol) -> IpProtocol {
+    match (protocol, family) {
+        (Protocol::Icmp, Family::V4) => IpProtocol::Icmp,
+        (Protocol::Icmp, Family::V6) => IpProtocol::Other(libc::IPPROTO_ICMPV6),
+        (Protocol::Tcp, _) => IpProtocol::Tcp,
+        (Protocol::Udp, _) => IpProtocol::Udp,
+    }
+}
+
+fn address_family(family: Family) -> AddressFamily {
+    match family {
+        Family::V4 => AddressFamily::Inet,
+        Family::V6 => AddressFamily::Inet6,
+    }
+}

@@ -1,0 +1,82 @@
+//! The netlink messages about veth pairs (veth(4)): pure, from values to requests.
+
+use std::os::fd::RawFd;
+
+use netlink_packet_core::DefaultNla;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, Prop};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
+
+use crate::wire::{Wire, WireEnd};
+
+/// `IFLA_ALT_IFNAME` (`linux/if_link.h`), by which a link can be named in any request.
+const ALTERNATIVE_NAME: u16 = 53;
+
+/// `RTM_NEWLINK` of the whole pair: both ends in their namespaces (`IFLA_NET_NS_FD`), with final names, MAC addresses, MTU
+/// and group. The kernel takes no alternative names here, and refuses a peer that is up (ENOTCONN).
+pub(crate) fn create(wire: &Wire, namespaces: [RawFd; 2]) -> RouteNetlinkMessage {
+    let [one, other] = &wire.ends;
+    let peer = end(
+        LinkMessageBuilder::<LinkUnspec>::default(),
+        wire,
+        other,
+        namespaces[1],
+    )
+    .build();
+    let pair = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::Veth)
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+    RouteNetlinkMessage::NewLink(end(pair, wire, one, namespaces[0]).build())
+}
+
+fn end(
+    link: LinkMessageBuilder<LinkUnspec>,
+    wire: &Wire,
+    end: &WireEnd,
+    namespace: RawFd,
+) -> LinkMessageBuilder<LinkUnspec> {
+    link.name(end.interface.to_string())
+        .address(end.mac.bytes().to_vec())
+        .mtu(wire.mtu)
+        .link_group(wire.group)
+        .setns_by_fd(namespace)
+}
+
+/// `RTM_NEWLINKPROP`: adds the end's alternative name, the mark of ownership.
+pub(crate) fn mark(end: &WireEnd) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![
+        LinkAttribute::IfName(end.interface.to_string()),
+        LinkAttribute::PropList(vec![Prop::AltIfName(end.altname.clone())]),
+    ];
+    RouteNetlinkMessage::NewLinkProp(message)
+}
+
+/// `RTM_GETLINK` by name, first or alternative: for a lookup the kernel takes either as `IFLA_ALT_IFNAME`, which unlike
+/// `IFLA_IFNAME` may be longer than 15 bytes.
+pub(crate) fn by_name(name: &str) -> RouteNetlinkMessage {
+    let mut value = name.as_bytes().to_vec();
+    value.push(0);
+    let mut message = LinkMessage::default();
+    message.attributes = vec![LinkAttribute::Other(DefaultNla::new(
+        ALTERNATIVE_NAME,
+        value,
+    ))];
+    RouteNetlinkMessage::GetLink(message)
+}
+
+/// `RTM_SETLINK` of a link's group.
+pub(crate) fn regroup(index: u32, group: u32) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(index).link_group(group).build())
+}
+
+/// `RTM_DELLINK` of one link.
+pub(crate) fn delete(index: u32) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelLink(LinkUnspec::new_with_index(index).build())
+}
+
+/// `RTM_DELLINK` of all links of a group: one pass, and one wait, for all of them.
+pub(crate) fn delete_group(group: u32) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![LinkAttribute::Group(group)];
+    RouteNetlinkMessage::DelLink(message)
+}

@@ -1,0 +1,90 @@
+//! Wires come into being.
+
+use std::os::fd::AsRawFd;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use nix::errno::Errno;
+
+use super::sockets::{Sockets, is_ours};
+use super::{Wire, WireEnd, WireError};
+use crate::netlink::NetlinkError;
+use crate::veth;
+
+/// Creates one wire; see [`create_all`].
+///
+/// # Errors
+/// As [`create_all`].
+pub fn create(wire: &Wire) -> Result<(), WireError> {
+    create_all(std::slice::from_ref(wire))
+}
+
+/// Creates wires in order, and marks their ends. Where an interface of the name exists already and is Pinwire's own for
+/// this very end (left by an earlier run), it is deleted and made anew; its state is lost.
+///
+/// # Errors
+/// The first [`WireError`]; wires before it are there. Undo with [`super::delete_all`], which also knows ends that were
+/// born but not yet marked.
+pub fn create_all(wires: &[Wire]) -> Result<(), WireError> {
+    let mut sockets = Sockets::default();
+    for wire in wires {
+        bear(&mut sockets, wire)?;
+        for end in &wire.ends {
+            mark(&mut sockets, end)?;
+        }
+    }
+    Ok(())
+}
+
+fn bear(sockets: &mut Sockets, wire: &Wire) -> Result<(), WireError> {
+    let error = match request(sockets, wire)? {
+        Ok(()) => return Ok(()),
+        Err(error) if error.errno() == Some(Errno::EEXIST) => {
+            for end in &wire.ends {
+                clear(sockets, wire.group, end)?;
+            }
+            request(sockets, wire)?
+        }
+        Err(error) => Err(error),
+    };
+    error.map_err(|source| WireError::Create {
+        wire: Box::new(wire.clone()),
+        source,
+    })
+}
+
+/// Sends the request from the first end's namespace: kernels before 6.15 look the new name up where the request comes
+/// from, and a link of the host with that name would be in the way.
+fn request(sockets: &mut Sockets, wire: &Wire) -> Result<Result<(), NetlinkError>, WireError> {
+    let [one, other] = &wire.ends;
+    let (first, second) = sockets.pair(one, other)?;
+    let message = veth::create(wire, [first.netns.as_raw_fd(), second]);
+    Ok(first.socket.request(message, NLM_F_CREATE | NLM_F_EXCL))
+}
+
+/// Deletes what stands in the way of a new end, if it is ours.
+fn clear(sockets: &mut Sockets, group: u32, end: &WireEnd) -> Result<(), WireError> {
+    let inside = sockets.of(end)?;
+    let Some(found) = inside.find(end)? else {
+        return Ok(());
+    };
+    let boxed = || Box::new(end.clone());
+    if !is_ours(&found, group, end) {
+        return Err(WireError::Foreign { end: boxed() });
+    }
+    match inside.socket.request(veth::delete(found.header.index), 0) {
+        // Gone meanwhile: the namespace of its other end died.
+        Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+        result => result.map_err(|source| WireError::Delete {
+            end: boxed(),
+            source,
+        }),
+    }
+}
+
+fn mark(sockets: &mut Sockets, end: &WireEnd) -> Result<(), WireError> {
+    let marked = sockets.of(end)?.socket.request(veth::mark(end), NLM_F_EXCL);
+    marked.map_err(|source| WireError::Mark {
+        end: Box::new(end.clone()),
+        source,
+    })
+}

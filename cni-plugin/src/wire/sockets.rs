@@ -1,0 +1,106 @@
+//! Namespaces of wire ends, each open with one socket inside, while several wires are made or deleted.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::os::fd::{AsRawFd, RawFd};
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage, Prop};
+use nix::errno::Errno;
+
+use super::{Place, WireEnd, WireError};
+use crate::netlink::Netlink;
+use crate::netns::Netns;
+use crate::veth;
+
+/// Namespaces that stay open at a time: two descriptors each, of the 1024 that a process may have by default.
+const OPEN: usize = 64;
+
+/// A namespace and a routing socket in it.
+pub(super) struct Inside {
+    pub(super) netns: Netns,
+    pub(super) socket: Netlink,
+}
+
+/// The open namespaces.
+#[derive(Default)]
+pub(super) struct Sockets(HashMap<Place, Inside>);
+
+impl Sockets {
+    /// The namespace of an end.
+    pub(super) fn of(&mut self, end: &WireEnd) -> Result<&mut Inside, WireError> {
+        if self.0.len() >= OPEN && !self.0.contains_key(&end.place) {
+            self.0.clear();
+        }
+        match self.0.entry(end.place.clone()) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(slot) => Ok(slot.insert(Inside::open(end)?)),
+        }
+    }
+}
+
+impl Sockets {
+    /// The namespaces of both ends of a wire, the second as a descriptor that is valid as long as the first is borrowed.
+    pub(super) fn pair(
+        &mut self,
+        one: &WireEnd,
+        other: &WireEnd,
+    ) -> Result<(&mut Inside, RawFd), WireError> {
+        if self.0.len() + 2 > OPEN {
+            self.0.clear();
+        }
+        let second = self.of(other)?.netns.as_raw_fd();
+        Ok((self.of(one)?, second))
+    }
+}
+
+impl Inside {
+    fn open(end: &WireEnd) -> Result<Self, WireError> {
+        let boxed = || Box::new(end.clone());
+        let opened = end.place.open();
+        let netns = opened.map_err(|source| WireError::Place {
+            end: boxed(),
+            source,
+        })?;
+        let opened = Netlink::route(&netns);
+        let socket = opened.map_err(|source| WireError::Socket {
+            end: boxed(),
+            source,
+        })?;
+        Ok(Self { netns, socket })
+    }
+
+    /// The link with the name or, failing that, the alternative name of an end.
+    pub(super) fn find(&mut self, end: &WireEnd) -> Result<Option<LinkMessage>, WireError> {
+        for name in [end.interface.as_str(), &end.altname] {
+            match self.socket.get(veth::by_name(name)) {
+                Ok(Some(RouteNetlinkMessage::NewLink(found))) => return Ok(Some(found)),
+                Ok(_) => {}
+                Err(error) if error.errno() == Some(Errno::ENODEV) => {}
+                Err(source) => {
+                    return Err(WireError::Look {
+                        end: Box::new(end.clone()),
+                        source,
+                    });
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a link is this end: by its alternative name, or, born but not yet marked, by its MAC address and group.
+pub(super) fn is_ours(found: &LinkMessage, group: u32, end: &WireEnd) -> bool {
+    let mark = Prop::AltIfName(end.altname.clone());
+    let address = end.mac.bytes();
+    let (mut marked, mut same_group, mut same_address) = (false, false, false);
+    for attribute in &found.attributes {
+        match attribute {
+            LinkAttribute::PropList(names) => marked |= names.contains(&mark),
+            LinkAttribute::Group(found) => same_group = *found == group,
+            LinkAttribute::Address(found) => same_address = found[..] == address,
+            _ => {}
+        }
+    }
+    marked || (same_group && same_address)
+}

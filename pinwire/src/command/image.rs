@@ -1,0 +1,86 @@
+//! `pinwire image`: the images of this host.
+
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::gc::in_use;
+use crate::cli::{Image as Options, List, Output};
+use crate::failure::Failure;
+use crate::image::{Limits, NODE_IMAGE, Reference, Store};
+use crate::output;
+use crate::paths::Roots;
+
+/// Lists, imports, exports or removes images.
+pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+    let store = Store::open(&roots.data).map_err(anyhow::Error::from)?;
+    match options {
+        Options::List(options) => list(&store, options)?,
+        Options::Import { file, name } => import(&store, file, name.as_deref())?,
+        Options::Export { reference, to } => {
+            prepare(&store, reference)?;
+            store.export(reference, to).map_err(anyhow::Error::from)?;
+        }
+        Options::Remove { references } => {
+            let in_use = in_use(roots)?;
+            for reference in references {
+                store
+                    .remove(reference, &in_use)
+                    .map_err(anyhow::Error::from)?;
+                println!("removed {reference}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the image that a reference names, if that is the built-in one and it is missing or outdated.
+pub(super) fn prepare(store: &Store, reference: &str) -> anyhow::Result<()> {
+    let reference = reference.parse::<Reference>().ok();
+    if reference.is_some() && reference == NODE_IMAGE.parse().ok() {
+        store.ensure_node_image()?;
+    }
+    Ok(())
+}
+
+fn list(store: &Store, options: &List) -> Result<(), Failure> {
+    let images = store.list().map_err(anyhow::Error::from)?;
+    match options.output {
+        Output::Json => output::json(&images)?,
+        Output::Table => output::table(
+            ["IMAGE", "ID", "LAYERS", "SIZE"],
+            images.into_iter().map(|image| {
+                let id: String = image
+                    .digest
+                    .to_string()
+                    .chars()
+                    .skip("sha256:".len())
+                    .take(12)
+                    .collect();
+                [
+                    image.reference,
+                    id,
+                    image.layers.to_string(),
+                    output::bytes(image.bytes),
+                ]
+            }),
+        )?,
+    }
+    Ok(())
+}
+
+/// Takes the images of an archive, behind a progress bar.
+fn import(store: &Store, file: &Path, name: Option<&str>) -> Result<(), Failure> {
+    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}");
+    let bar =
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let imported = store.import(file, name, &Limits::default(), |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    });
+    bar.finish_and_clear();
+    for image in imported.map_err(anyhow::Error::from)? {
+        println!("imported {}", image.reference);
+    }
+    Ok(())
+}

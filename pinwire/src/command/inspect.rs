@@ -1,0 +1,165 @@
+//! `pinwire inspect`: shows a running topology.
+
+use pinwire_cni::observe::Counters;
+
+use crate::cli::{Inspect as Options, Output};
+use crate::failure::Failure;
+use crate::inspect::{self, ContainerView, InterfaceView, LinkState, NodeView, TopologyView};
+use crate::output;
+use crate::paths::Roots;
+use crate::plan::Mode;
+use crate::record::State;
+use crate::target;
+
+/// Shows a topology.
+pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+    let (paths, record) = target::topology(roots, options.target.as_deref())?;
+    let view = inspect::view(&record, &paths).map_err(anyhow::Error::from)?;
+    match options.output {
+        Output::Json => output::json(&view)?,
+        Output::Table => print(&view)?,
+    }
+    Ok(())
+}
+
+fn print(view: &TopologyView) -> std::io::Result<()> {
+    let state = match view.state {
+        State::Up => "up",
+        State::Changing => "being changed, or left by a command that was killed",
+    };
+    println!(
+        "topology {}: {state}, {} nodes\n",
+        view.name,
+        view.nodes.len()
+    );
+    let host = view.host.iter().map(|interface| {
+        row(
+            ["host".to_owned(), "-".to_owned(), "-".to_owned()],
+            interface,
+        )
+    });
+    let nodes = view.nodes.iter().flat_map(|node| {
+        let mut head = [
+            node.name.clone(),
+            state_of(node, view.mode),
+            memory_of(node),
+        ];
+        let mut rows = Vec::new();
+        for interface in &node.interfaces {
+            rows.push(row(head, interface));
+            head = [const { String::new() }; 3];
+        }
+        if node.interfaces.is_empty() {
+            let [name, state, memory] = head;
+            rows.push([
+                name,
+                state,
+                memory,
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+            ]);
+        }
+        rows
+    });
+    let header = [
+        "NODE",
+        "STATE",
+        "MEMORY",
+        "INTERFACE",
+        "PEER",
+        "LINK",
+        "MAC",
+        "ADDRESSES",
+        "RX",
+        "TX",
+    ];
+    output::table(header, nodes.chain(host))
+}
+
+fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String; 10] {
+    let addresses: Vec<_> = interface
+        .addresses
+        .iter()
+        .filter(|address| !is_link_local(address))
+        .map(ToString::to_string)
+        .collect();
+    let counted = |pick: fn(&Counters) -> (u64, u64)| match &interface.counters {
+        None => "-".to_owned(),
+        Some(counters) => match pick(counters) {
+            (packets, 0) => packets.to_string(),
+            (packets, lost) => format!("{packets} ({lost} lost)"),
+        },
+    };
+    [
+        node,
+        state,
+        memory,
+        interface.name.clone(),
+        interface.peer.clone(),
+        match interface.state {
+            LinkState::Up => "up",
+            LinkState::Down => "down",
+            LinkState::NoCarrier => "no carrier",
+            LinkState::Missing => "missing",
+        }
+        .to_owned(),
+        interface
+            .mac
+            .map_or_else(|| "-".to_owned(), |mac| mac.to_string()),
+        addresses.join(" "),
+        counted(|counters| {
+            (
+                counters.rx_packets,
+                counters.rx_dropped + counters.rx_errors,
+            )
+        }),
+        counted(|counters| {
+            (
+                counters.tx_packets,
+                counters.tx_dropped + counters.tx_errors,
+            )
+        }),
+    ]
+}
+
+/// What every interface with IPv6 has and nobody asked for.
+fn is_link_local(address: &ipnet::IpNet) -> bool {
+    matches!(address, ipnet::IpNet::V6(address) if address.addr().is_unicast_link_local())
+}
+
+fn state_of(node: &NodeView, mode: Mode) -> String {
+    if !node.exists {
+        return "gone".to_owned();
+    }
+    if mode == Mode::Namespace {
+        return "namespace".to_owned();
+    }
+    let states: Vec<_> = node.containers.iter().map(container_state).collect();
+    states.join(", ")
+}
+
+fn container_state(container: &ContainerView) -> String {
+    match (container.pid, container.oom_kills) {
+        (Some(pid), _) => format!("pid {pid}"),
+        (None, Some(1..)) => format!("{} out of memory", container.name),
+        (None, _) => format!("{} ended", container.name),
+    }
+}
+
+fn memory_of(node: &NodeView) -> String {
+    let known: Vec<u64> = node
+        .containers
+        .iter()
+        .filter_map(|container| container.memory_bytes)
+        .collect();
+    if known.is_empty() {
+        "-".to_owned()
+    } else {
+        output::bytes(known.iter().sum())
+    }
+}

@@ -1,0 +1,50 @@
+//! What each command does, one file a command: from its options to the library and back to the screen.
+
+mod completion;
+mod down;
+mod exec;
+mod gc;
+mod generate;
+mod graph;
+mod image;
+mod inspect;
+mod list;
+mod logs;
+mod probe;
+mod up;
+mod validate;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::paths::Roots;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// [`Failure`], with the exit code that goes with it.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let roots = Roots {
+        state: cli.state_dir,
+        data: cli.data_dir,
+    };
+    match cli.command {
+        Command::Up(options) => up::run(&roots, &options),
+        Command::Down(options) => down::run(&roots, &options),
+        Command::Inspect(options) => inspect::run(&roots, &options),
+        Command::Exec(options) => return exec::run(&roots, &options),
+        Command::Logs(options) => logs::run(&roots, &options),
+        Command::List(options) => list::run(&roots, &options),
+        Command::Validate(options) => validate::run(&options),
+        Command::Graph(options) => graph::run(&options),
+        Command::Generate(options) => generate::run(&options),
+        Command::Probe(options) => probe::run(&roots, &options),
+        Command::Image(options) => image::run(&roots, &options),
+        Command::Gc(options) => gc::run(&roots, &options),
+        Command::Schema => generate::schema(),
+        Command::Completion(options) => completion::run(&options),
+        Command::Man(options) => completion::man(&options),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

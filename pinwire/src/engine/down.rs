@@ -1,0 +1,242 @@
+//! Takes a topology down, whatever of it exists: with its record or without, whole, half made or half removed.
+//!
+//! Everything is found by names that follow from the topology's own: its control group holds every process, its
+//! namespaces are mounted below one directory, its files lie below two. A record adds what makes the end gentle (grace
+//! periods) and quick (the host's ends of wires). The record goes last, so that whoever is killed here can be followed.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pinwire_cni::wire::{self, Place, Wire, WireError};
+use pinwire_shim::cgroup::{Cgroup, CgroupError};
+use pinwire_shim::stop::{self, StopError, Target};
+
+use super::namespaces::{self, NamespacesError};
+use super::process;
+use super::progress::Progress;
+use crate::paths::TopologyPaths;
+use crate::plan::Deployment;
+use crate::record::{Lock, Record, RecordError};
+
+/// How long containers may take to end by themselves where their pods do not say.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(2);
+/// How long the kernel may take to end killed processes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Something that could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum LeftBehind {
+    /// A container does not end.
+    #[error(transparent)]
+    Container(#[from] StopError),
+    /// A control group or a process in it remains.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// A wire remains.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// Network namespaces remain.
+    #[error(transparent)]
+    Namespaces(#[from] NamespacesError),
+    /// A file or directory remains.
+    #[error("cannot remove `{}`", path.display())]
+    File {
+        /// It.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// How processes end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// They are killed at once: nobody waits for what half an `up` started.
+    Kill,
+    /// They are asked first (SIGTERM) and have this long.
+    Grace(Duration),
+}
+
+/// Takes a topology down and lets go of its lock. Goes on after errors and returns them all.
+pub fn tear_down(
+    paths: &TopologyPaths,
+    lock: Lock,
+    grace: Option<Duration>,
+    progress: &mut Progress,
+) -> Vec<LeftBehind> {
+    let (record, mut left) = match Record::read(paths) {
+        Ok(record) => (record, Vec::new()),
+        // Damaged, or of another version: everything is found by its name instead.
+        Err(RecordError::Damaged { .. } | RecordError::Layout { .. }) => (None, Vec::new()),
+        Err(error) => (None, vec![error.into()]),
+    };
+    let haste = match (&record, grace) {
+        (_, Some(grace)) => Haste::Grace(grace),
+        (Some(record), None) => Haste::Grace(grace_of(&record.deployment)),
+        (None, None) => Haste::Grace(DEFAULT_GRACE),
+    };
+    left.extend(clear(paths, record.as_ref(), haste, progress));
+    if left.is_empty() {
+        left.extend(lock.remove().err().map(LeftBehind::from));
+    }
+    left
+}
+
+/// The longest grace period of a deployment's pods.
+pub(super) fn grace_of(deployment: &Deployment) -> Duration {
+    let graces = deployment
+        .nodes
+        .iter()
+        .map(|node| node.grace.unwrap_or(DEFAULT_GRACE));
+    graces.max().unwrap_or(DEFAULT_GRACE)
+}
+
+/// Removes everything of a topology, its record last. Goes on after errors and returns them all.
+pub(super) fn clear(
+    paths: &TopologyPaths,
+    record: Option<&Record>,
+    haste: Haste,
+    progress: &mut Progress,
+) -> Vec<LeftBehind> {
+    let mut left = Vec::new();
+    if let Haste::Grace(grace) = haste {
+        left.extend(end_containers(paths, grace, progress));
+    }
+    left.extend(kill(paths, progress));
+    left.extend(delete_host_ends(record, progress));
+    let namespaces = paths.namespaces();
+    let nodes = record.map_or(1, |record| record.deployment.nodes.len());
+    left.extend(
+        progress
+            .step("drop namespaces", nodes, |_| {
+                namespaces::drop_all(&namespaces)
+            })
+            .err()
+            .map(Into::into),
+    );
+    left.extend(
+        progress
+            .step("remove files", nodes, |_| {
+                remove_files(paths, left.is_empty())
+            })
+            .err(),
+    );
+    left
+}
+
+/// Asks all containers of a topology to end.
+fn end_containers(
+    paths: &TopologyPaths,
+    grace: Duration,
+    progress: &mut Progress,
+) -> Vec<LeftBehind> {
+    let ids: Vec<_> = fs::read_dir(paths.containers())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let ended = progress.step("stop containers", ids.len(), |_| {
+        Ok::<_, Infallible>(stop(paths, ids.iter().map(String::as_str), grace))
+    });
+    let Ok(errors) = ended;
+    errors
+}
+
+/// Ends some containers of a topology and removes what is theirs alone. Returns all errors.
+pub(super) fn stop<'a>(
+    paths: &TopologyPaths,
+    ids: impl Iterator<Item = &'a str>,
+    grace: Duration,
+) -> Vec<LeftBehind> {
+    let topology = match Cgroup::at(&paths.cgroup) {
+        Ok(cgroup) => cgroup,
+        Err(error) => return vec![error.into()],
+    };
+    let mut left = Vec::new();
+    let mut targets = Vec::new();
+    for id in ids {
+        match topology.child(id) {
+            Ok(cgroup) => targets.push(Target {
+                id: id.to_owned(),
+                started: process::load(paths, id),
+                cgroup,
+                directories: vec![paths.container(id), paths.writable(id)],
+            }),
+            Err(error) => left.push(error.into()),
+        }
+    }
+    left.extend(
+        stop::stop(&targets, grace)
+            .into_iter()
+            .map(LeftBehind::from),
+    );
+    left.extend(
+        targets
+            .iter()
+            .filter_map(|target| remove_file(&paths.log(&target.id)).err()),
+    );
+    left
+}
+
+/// Kills whatever is left in the topology's control group, zygotes and half-made containers included, and removes it.
+fn kill(paths: &TopologyPaths, progress: &mut Progress) -> Option<LeftBehind> {
+    let removed = progress.step("remove control groups", 1, |_| {
+        let cgroup = Cgroup::at(&paths.cgroup)?;
+        cgroup.kill(PATIENCE)?;
+        cgroup.remove()
+    });
+    match removed {
+        // A host without control groups has no process in one.
+        Ok(()) | Err(CgroupError::None) => None,
+        Err(error) => Some(error.into()),
+    }
+}
+
+/// Deletes the wires that end on the host; all others die with their namespaces, which is quicker.
+fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<LeftBehind> {
+    let wires: Vec<Wire> = record
+        .iter()
+        .flat_map(|record| &record.deployment.wires)
+        .filter(|wire| wire.ends.iter().any(|end| end.place == Place::Host))
+        .cloned()
+        .collect();
+    let deleted = progress.step("delete host interfaces", wires.len(), |_| {
+        Ok::<_, Infallible>(wire::delete_all(&wires))
+    });
+    let Ok(errors) = deleted;
+    errors.into_iter().map(Into::into).collect()
+}
+
+/// Removes the topology's files; its record only if nothing else is left of it.
+fn remove_files(paths: &TopologyPaths, with_record: bool) -> Result<(), LeftBehind> {
+    remove_directory(&paths.data)?;
+    if with_record {
+        return remove_directory(&paths.state);
+    }
+    remove_directory(&paths.containers())
+}
+
+fn remove_file(path: &Path) -> Result<(), LeftBehind> {
+    removed(path, fs::remove_file(path))
+}
+
+fn remove_directory(path: &Path) -> Result<(), LeftBehind> {
+    removed(path, fs::remove_dir_all(path))
+}
+
+/// What is gone already is no error.
+fn removed(path: &Path, result: io::Result<()>) -> Result<(), LeftBehind> {
+    match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LeftBehind::File {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}

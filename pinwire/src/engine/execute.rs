@@ -1,0 +1,306 @@
+//! Carries out a list of changes, step by step, and stops at the first that fails. Undo is not done here: whoever called
+//! compares what exists then with what is wanted instead, and carries that out.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use pinwire_cni::name::NodeName;
+use pinwire_cni::netlink::NetlinkError;
+use pinwire_cni::netns::{Netns, NetnsError};
+use pinwire_cni::setting::{self, Setting, SettingError};
+use pinwire_cni::wire::{self, Place, Wire, WireError};
+use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
+
+use super::down::{self, LeftBehind};
+use super::namespaces::{self, NamespacesError};
+use super::parallel;
+use super::process;
+use super::progress::Progress;
+use crate::change::Changes;
+use crate::interrupt::Interrupt;
+use crate::paths::TopologyPaths;
+use crate::plan::{ContainerPlan, NodePlan};
+
+/// Wires that are made between two looks at the clock.
+const WIRES_AT_ONCE: usize = 32;
+
+/// A step that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Somebody asked for an end.
+    #[error("interrupted")]
+    Interrupted,
+    /// The directory of the network namespaces cannot be made.
+    #[error("cannot prepare the network namespaces")]
+    Namespaces(#[from] NamespacesError),
+    /// A network namespace cannot be made or removed.
+    #[error("node `{node}` cannot get its network namespace")]
+    Netns {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        source: NetnsError,
+    },
+    /// A namespace that is to be told something cannot be opened.
+    #[error("cannot reach the network of {place}")]
+    Reach {
+        /// Whose.
+        place: Place,
+        /// Why.
+        source: NetnsError,
+    },
+    /// A wire cannot be made or deleted.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A namespace does not take a setting.
+    #[error("the network of {place} does not take its settings")]
+    Setting {
+        /// Whose.
+        place: Place,
+        /// Why.
+        source: SettingError,
+    },
+    /// Links cannot be looked at.
+    #[error("cannot see whether the links of {place} are in operation")]
+    Settle {
+        /// Whose.
+        place: Place,
+        /// Why.
+        source: NetlinkError,
+    },
+    /// A directory of a container cannot be made or written to.
+    #[error("cannot write to `{}`", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A container does not start.
+    #[error("container `{container}` of node `{node}` does not start")]
+    Start {
+        /// Its node.
+        node: NodeName,
+        /// The container.
+        container: String,
+        /// Why.
+        source: Box<ZygoteError>,
+    },
+    /// A container does not stop.
+    #[error(transparent)]
+    Stop(#[from] LeftBehind),
+}
+
+/// Carries changes of one topology out.
+#[derive(Debug)]
+pub(super) struct Executor<'a> {
+    /// Where the topology's things are.
+    pub(super) paths: &'a TopologyPaths,
+    /// Who makes containers; each is used by one thread.
+    pub(super) zygotes: &'a mut [Zygote],
+    /// Asked between two steps whether to go on.
+    pub(super) interrupt: Option<&'a Interrupt>,
+    /// Told how far the work is.
+    pub(super) progress: &'a mut Progress,
+    /// How long containers may take to end by themselves.
+    pub(super) grace: Duration,
+}
+
+impl Executor<'_> {
+    /// Does all the work, in its order.
+    ///
+    /// # Errors
+    /// The first step that failed; steps before it are done, the failed one possibly in part.
+    pub(super) fn carry_out(&mut self, changes: &Changes) -> Result<(), StepError> {
+        self.stop(&changes.stop)?;
+        self.disconnect(&changes.disconnect)?;
+        self.unset(&changes.unset)?;
+        self.remove(&changes.remove)?;
+        self.create(&changes.create)?;
+        self.connect(&changes.connect)?;
+        self.set(&changes.set)?;
+        self.settle(&changes.set)?;
+        self.start(&changes.start)
+    }
+
+    fn stop(&mut self, containers: &[ContainerPlan]) -> Result<(), StepError> {
+        let (paths, grace) = (self.paths, self.grace);
+        self.progress
+            .step("stop containers", containers.len(), |_| {
+                let ids = containers.iter().map(|container| container.id.as_str());
+                Ok(first_error(down::stop(paths, ids, grace))?)
+            })
+    }
+
+    fn disconnect(&mut self, wires: &[Wire]) -> Result<(), StepError> {
+        self.progress.step("delete wires", wires.len(), |_| {
+            Ok(first_error(wire::delete_all(wires))?)
+        })
+    }
+
+    fn unset(&mut self, places: &[(Place, Vec<Setting>)]) -> Result<(), StepError> {
+        self.progress.step("take settings back", places.len(), |_| {
+            for (place, settings) in places {
+                let netns = reach(place)?;
+                first_error(setting::remove(&netns, settings)).map_err(refused(place))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn remove(&mut self, nodes: &[NodePlan]) -> Result<(), StepError> {
+        self.progress.step("remove nodes", nodes.len(), |_| {
+            for node in nodes {
+                Netns::remove(&node.netns).map_err(netns_of(node))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn create(&mut self, nodes: &[NodePlan]) -> Result<(), StepError> {
+        let (paths, interrupt) = (self.paths, self.interrupt);
+        self.progress.step("create nodes", nodes.len(), |bar| {
+            if nodes.is_empty() {
+                return Ok(());
+            }
+            namespaces::make(&paths.namespaces())?;
+            parallel::each(nodes, vec![(); parallel::width()], |(), node| {
+                go_on(interrupt, bar)?;
+                // One that is there and not in the record, or no namespace any more, is a remnant.
+                Netns::remove(&node.netns).map_err(netns_of(node))?;
+                Netns::create(&node.netns).map_err(netns_of(node))?;
+                Ok(())
+            })
+        })
+    }
+
+    fn connect(&mut self, wires: &[Wire]) -> Result<(), StepError> {
+        let interrupt = self.interrupt;
+        self.progress.step("create wires", wires.len(), |bar| {
+            for some in wires.chunks(WIRES_AT_ONCE) {
+                go_on(interrupt, bar)?;
+                wire::create_all(some)?;
+                bar.inc(some.len() as u64 - 1);
+            }
+            Ok(())
+        })
+    }
+
+    fn set(&mut self, places: &[(Place, Vec<Setting>)]) -> Result<(), StepError> {
+        let interrupt = self.interrupt;
+        self.progress
+            .step("configure networks", places.len(), |bar| {
+                parallel::each(
+                    places,
+                    vec![(); parallel::width()],
+                    |(), (place, settings)| {
+                        go_on(interrupt, bar)?;
+                        setting::apply(&reach(place)?, settings).map_err(refused(place))
+                    },
+                )
+            })
+    }
+
+    /// Waits until links are in operation, which they are some time after both of their ends are up.
+    fn settle(&mut self, places: &[(Place, Vec<Setting>)]) -> Result<(), StepError> {
+        self.progress.step("settle links", places.len(), |bar| {
+            parallel::each(
+                places,
+                vec![(); parallel::width()],
+                |(), (place, settings)| {
+                    bar.inc(1);
+                    setting::settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
+                        place: place.clone(),
+                        source,
+                    })
+                },
+            )
+        })
+    }
+
+    fn start(&mut self, containers: &[(NodePlan, ContainerPlan)]) -> Result<(), StepError> {
+        let (paths, interrupt) = (self.paths, self.interrupt);
+        let zygotes: Vec<_> = self.zygotes.iter_mut().collect();
+        self.progress
+            .step("start containers", containers.len(), |bar| {
+                if containers.is_empty() {
+                    return Ok(());
+                }
+                make_directory(&paths.data.join("logs"))?;
+                parallel::each(containers, zygotes, |zygote, (node, container)| {
+                    go_on(interrupt, bar)?;
+                    let started =
+                        zygote
+                            .start(&request(paths, node, container))
+                            .map_err(|source| StepError::Start {
+                                node: node.name.clone(),
+                                container: container.name.clone(),
+                                source: Box::new(source),
+                            })?;
+                    process::save(paths, &container.id, &started).map_err(|source| {
+                        StepError::Directory {
+                            path: paths.container(&container.id),
+                            source,
+                        }
+                    })
+                })
+            })
+    }
+}
+
+fn request(paths: &TopologyPaths, node: &NodePlan, container: &ContainerPlan) -> StartRequest {
+    StartRequest {
+        id: container.id.clone(),
+        hostname: container.hostname.clone(),
+        network: node.netns.clone(),
+        directory: paths.container(&container.id),
+        writable: paths.writable(&container.id),
+        volumes: paths.disk_volumes(&node.name),
+        memory_volumes: paths.memory_volumes(&node.name),
+        log: paths.log(&container.id),
+        layers: container.image.layers.iter().rev().cloned().collect(),
+        image: container.image.config.clone(),
+        workload: container.workload.clone(),
+        hosts: Vec::new(),
+    }
+}
+
+fn go_on(interrupt: Option<&Interrupt>, bar: &ProgressBar) -> Result<(), StepError> {
+    if interrupt.is_some_and(Interrupt::is_pending) {
+        return Err(StepError::Interrupted);
+    }
+    bar.inc(1);
+    Ok(())
+}
+
+fn reach(place: &Place) -> Result<Netns, StepError> {
+    place.open().map_err(|source| StepError::Reach {
+        place: place.clone(),
+        source,
+    })
+}
+
+fn refused(place: &Place) -> impl FnOnce(SettingError) -> StepError {
+    let place = place.clone();
+    move |source| StepError::Setting { place, source }
+}
+
+fn netns_of(node: &NodePlan) -> impl FnOnce(NetnsError) -> StepError {
+    let node = node.name.clone();
+    move |source| StepError::Netns { node, source }
+}
+
+fn make_directory(path: &Path) -> Result<(), StepError> {
+    fs::create_dir_all(path).map_err(|source| StepError::Directory {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The first of several errors, as the one that is told.
+fn first_error<E>(errors: Vec<E>) -> Result<(), E> {
+    errors.into_iter().next().map_or(Ok(()), Err)
+}

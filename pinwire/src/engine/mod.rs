@@ -1,0 +1,19 @@
+//! Carries plans out and undoes them: the only part of the command that changes the host.
+//!
+//! [`up`] and [`down`] are the two operations; [`observe`] looks. Everything that a topology consists of is below paths
+//! and names that follow from the topology's name, so [`down`] finds it with or without a record.
+
+mod down;
+mod execute;
+mod namespaces;
+mod observe;
+pub mod parallel;
+pub mod process;
+mod progress;
+mod up;
+
+pub use down::{DEFAULT_GRACE, LeftBehind, tear_down};
+pub use execute::StepError;
+pub use observe::{ObserveError, look, observe, open};
+pub use progress::{Progress, Timing};
+pub use up::{Up, UpError, UpReport, chain};

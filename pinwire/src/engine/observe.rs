@@ -1,0 +1,151 @@
+//! What exists of a deployment on this host, in the form that plans are compared with. Reads only.
+
+use std::collections::{HashMap, HashSet};
+
+use pinwire_cni::name::NodeName;
+use pinwire_cni::netlink::NetlinkError;
+use pinwire_cni::netns::{Netns, NetnsError};
+use pinwire_cni::observe::{self, Observation};
+use pinwire_cni::setting::{self, Setting};
+use pinwire_cni::wire::{Place, WireEnd};
+
+use super::{parallel, process};
+use crate::change::{Observed, ObservedNode};
+use crate::paths::TopologyPaths;
+use crate::plan::{Deployment, NodePlan};
+
+/// Why the host could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// A network namespace cannot be opened.
+    #[error("cannot look at {place}")]
+    Open {
+        /// Whose.
+        place: String,
+        /// Why.
+        source: NetnsError,
+    },
+    /// The kernel does not say what is in a network namespace.
+    #[error("cannot look at {place}")]
+    Read {
+        /// Whose.
+        place: String,
+        /// Why.
+        source: NetlinkError,
+    },
+}
+
+/// The ends of a deployment's wires by their alternative names, each with the MTU of its wire.
+type Ends<'a> = HashMap<&'a str, (&'a WireEnd, u32)>;
+
+/// Looks at every node of a deployment, and at the host's ends of its wires.
+///
+/// # Errors
+/// [`ObserveError`] where a namespace is there and cannot be read.
+pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observed, ObserveError> {
+    let ends: Ends<'_> = deployment
+        .wires
+        .iter()
+        .flat_map(|wire| {
+            wire.ends
+                .iter()
+                .map(|end| (end.altname.as_str(), (end, wire.mtu)))
+        })
+        .collect();
+    let nodes = parallel::map(&deployment.nodes, |node| {
+        Ok(look_at_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
+    });
+    let nodes: HashMap<NodeName, ObservedNode> = nodes
+        .into_iter()
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let has_host_ends = ends.values().any(|(end, _)| end.place == Place::Host);
+    let host = if has_host_ends {
+        look_at_host(&ends, &deployment.host)?
+    } else {
+        ObservedNode::default()
+    };
+    Ok(Observed { nodes, host })
+}
+
+/// What a network namespace holds.
+///
+/// # Errors
+/// [`ObserveError`]; `place` says whose namespace it is.
+pub fn look(netns: &Netns, place: impl Into<String>) -> Result<Observation, ObserveError> {
+    observe::observe(netns).map_err(|source| ObserveError::Read {
+        place: place.into(),
+        source,
+    })
+}
+
+/// Opens a node's network namespace; `None` where it is gone.
+///
+/// # Errors
+/// [`ObserveError::Open`] where it is there and cannot be opened.
+pub fn open(node: &NodePlan) -> Result<Option<Netns>, ObserveError> {
+    match Netns::open(&node.netns) {
+        Ok(netns) => Ok(Some(netns)),
+        Err(NetnsError::NotANamespace { .. }) => Ok(None),
+        Err(NetnsError::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(source) => Err(ObserveError::Open {
+            place: format!("node `{}`", node.name),
+            source,
+        }),
+    }
+}
+
+fn look_at_node(
+    node: &NodePlan,
+    ends: &Ends<'_>,
+    paths: &TopologyPaths,
+) -> Result<Option<ObservedNode>, ObserveError> {
+    let Some(netns) = open(node)? else {
+        return Ok(None);
+    };
+    let found = look(&netns, format!("node `{}`", node.name))?;
+    let running = node
+        .containers
+        .iter()
+        .filter(|container| process::running(paths, &container.id).is_some())
+        .map(|container| container.id.clone())
+        .collect();
+    Ok(Some(ObservedNode {
+        altnames: intact(&found, ends),
+        running,
+        is_told: is_told(&found, &node.settings),
+    }))
+}
+
+fn look_at_host(ends: &Ends<'_>, settings: &[Setting]) -> Result<ObservedNode, ObserveError> {
+    let place = "the host";
+    let netns = Netns::current().map_err(|source| ObserveError::Open {
+        place: place.to_owned(),
+        source,
+    })?;
+    let found = look(&netns, place)?;
+    Ok(ObservedNode {
+        altnames: intact(&found, ends),
+        running: HashSet::new(),
+        is_told: is_told(&found, settings),
+    })
+}
+
+/// The alternative names of the links that are what they should be.
+fn intact(found: &Observation, ends: &Ends<'_>) -> HashSet<String> {
+    let ours = found.links.iter().filter_map(|link| {
+        link.altnames.iter().find(|altname| {
+            ends.get(altname.as_str()).is_some_and(|(end, mtu)| {
+                link.name == end.interface.as_str() && link.mac == Some(end.mac) && link.mtu == *mtu
+            })
+        })
+    });
+    ours.cloned().collect()
+}
+
+/// Whether nothing of what a namespace was told has been taken back since, as far as one look shows.
+fn is_told(found: &Observation, settings: &[Setting]) -> bool {
+    setting::missing(found, settings).next().is_none()
+}

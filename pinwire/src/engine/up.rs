@@ -1,0 +1,299 @@
+//! Brings a deployment up, or changes a running one into it; whatever fails is undone.
+
+use pinwire_cni::netns::Netns;
+use pinwire_cni::wire::Place;
+use pinwire_shim::cgroup::{Cgroup, CgroupError};
+use pinwire_shim::zygote::{Zygote, ZygoteError};
+use serde::Serialize;
+
+use super::down::{self, LeftBehind};
+use super::execute::{Executor, StepError};
+use super::observe::{self, ObserveError};
+use super::parallel;
+use super::progress::{Progress, Timing};
+use crate::change::{Changes, Counts, Observed};
+use crate::interrupt::Interrupt;
+use crate::paths::TopologyPaths;
+use crate::plan::Deployment;
+use crate::record::{Lock, Record, RecordError, State};
+
+/// What an `up` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpReport {
+    /// The topology.
+    pub topology: String,
+    /// How many nodes and wires it has now.
+    pub nodes: usize,
+    /// How many wires it has now.
+    pub wires: usize,
+    /// What had to be changed.
+    pub changes: Counts,
+    /// How long each step took.
+    pub timings: Vec<Timing>,
+}
+
+/// Why a deployment is not up.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The record or the lock cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// What exists cannot be told.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// An interface of the host stands in the way.
+    #[error(
+        "this host has an interface `{interface}` already, which a link of the topology wants to be called; rename one of them"
+    )]
+    HostInterface {
+        /// Its name.
+        interface: String,
+    },
+    /// The processes that make containers cannot be started.
+    #[error("cannot prepare to start containers")]
+    Zygote(#[from] ZygoteError),
+    /// The control group of the topology cannot be told.
+    #[error("cannot find the control groups of this host")]
+    Cgroup(#[from] CgroupError),
+    /// Somebody asked for an end before anything was changed.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+    /// Signals cannot be held back.
+    #[error("cannot hold signals back (signalfd)")]
+    Signals(#[from] nix::errno::Errno),
+    /// A step failed; everything that was changed is undone.
+    #[error("everything that was changed is undone")]
+    Undone(#[source] Box<StepError>),
+    /// A step failed, and so did undoing it.
+    #[error(
+        "what was changed could not all be undone, `pinwire down` removes the rest: {}",
+        listed(left)
+    )]
+    NotUndone {
+        /// What failed first.
+        source: Box<StepError>,
+        /// What failed while it was undone.
+        left: Vec<String>,
+    },
+    /// What an earlier, interrupted command left cannot be removed.
+    #[error("what an interrupted command left behind cannot be removed: {}", listed(.0))]
+    LeftBehind(Vec<String>),
+}
+
+fn listed(errors: &[String]) -> String {
+    errors.join("; ")
+}
+
+/// Brings topologies up.
+#[derive(Debug)]
+pub struct Up<'a> {
+    /// Where the topology's things are.
+    pub paths: &'a TopologyPaths,
+    /// Told how far the work is.
+    pub progress: Progress,
+}
+
+impl Up<'_> {
+    /// What would be changed; nothing is.
+    ///
+    /// # Errors
+    /// [`UpError::Record`], [`UpError::Observe`], [`UpError::HostInterface`].
+    pub fn rehearse(&self, wanted: &Deployment) -> Result<Changes, UpError> {
+        let old = match Record::read(self.paths)? {
+            Some(Record {
+                state: State::Up,
+                deployment,
+                ..
+            }) => deployment,
+            // What an interrupted command left is removed first.
+            _ => Deployment::empty(wanted.name.clone(), wanted.mode),
+        };
+        let observed = observe::observe(&old, self.paths)?;
+        let changes = Changes::between(&old, &observed, wanted);
+        check_host(&changes)?;
+        Ok(changes)
+    }
+
+    /// Makes what exists what is wanted. Waits for another command that changes the topology; `busy` is told its pid.
+    ///
+    /// # Errors
+    /// [`UpError`]; but for [`UpError::NotUndone`] and [`UpError::LeftBehind`] all is as before.
+    pub fn carry_out(
+        mut self,
+        wanted: &Deployment,
+        busy: impl FnOnce(u32),
+    ) -> Result<UpReport, UpError> {
+        let interrupt = Interrupt::hold()?;
+        let lock =
+            Lock::take(self.paths, busy, || interrupt.is_pending())?.ok_or(UpError::Interrupted)?;
+        let (old, observed) = self.find(wanted)?;
+        let changes = Changes::between(&old, &observed, wanted);
+        let result = if changes.is_empty() {
+            Ok(())
+        } else {
+            check_host(&changes).and_then(|()| self.change(&old, wanted, &changes, &interrupt))
+        };
+        if let Err(error) = result {
+            if old.nodes.is_empty() && !self.paths.record().exists() {
+                lock.remove()?;
+            }
+            return Err(error);
+        }
+        Ok(UpReport {
+            topology: wanted.name.to_string(),
+            nodes: wanted.nodes.len(),
+            wires: wanted.wires.len(),
+            changes: changes.counts(),
+            timings: self.progress.finish(),
+        })
+    }
+
+    /// What exists: the record and what the kernel says of it. What an interrupted command left is removed.
+    fn find(&mut self, wanted: &Deployment) -> Result<(Deployment, Observed), UpError> {
+        let record = Record::read(self.paths)?;
+        if let Some(Record {
+            state: State::Up,
+            deployment,
+            ..
+        }) = record
+        {
+            let paths = self.paths;
+            let observed = self.progress.step("look", deployment.nodes.len(), |_| {
+                observe::observe(&deployment, paths)
+            })?;
+            return Ok((deployment, observed));
+        }
+        let left = down::clear(
+            self.paths,
+            record.as_ref(),
+            down::Haste::Kill,
+            &mut self.progress,
+        );
+        if !left.is_empty() {
+            return Err(UpError::LeftBehind(told(&left)));
+        }
+        Ok((
+            Deployment::empty(wanted.name.clone(), wanted.mode),
+            Observed::default(),
+        ))
+    }
+
+    fn change(
+        &mut self,
+        old: &Deployment,
+        wanted: &Deployment,
+        changes: &Changes,
+        interrupt: &Interrupt,
+    ) -> Result<(), UpError> {
+        let count = changes
+            .start
+            .len()
+            .max(old.nodes.iter().map(|node| node.containers.len()).sum());
+        let mut zygotes = self.fork(count)?;
+        let both = old.union(wanted);
+        Record::new(State::Changing, both.clone()).write(self.paths)?;
+        let mut executor = Executor {
+            paths: self.paths,
+            zygotes: &mut zygotes,
+            interrupt: Some(interrupt),
+            progress: &mut self.progress,
+            grace: down::grace_of(old),
+        };
+        let Err(source) = executor.carry_out(changes) else {
+            Record::new(State::Up, wanted.clone()).write(self.paths)?;
+            return Ok(());
+        };
+        executor.interrupt = None;
+        let left = if old.nodes.is_empty() {
+            drop(zygotes);
+            told(&down::clear(
+                self.paths,
+                None,
+                down::Haste::Kill,
+                &mut self.progress,
+            ))
+        } else {
+            restore(&mut executor, &both, old)
+                .err()
+                .into_iter()
+                .collect()
+        };
+        if left.is_empty() {
+            Err(UpError::Undone(Box::new(source)))
+        } else {
+            Err(UpError::NotUndone {
+                source: Box::new(source),
+                left,
+            })
+        }
+    }
+
+    /// Forks the processes that make `count` containers; must be called while this process has one thread.
+    fn fork(&mut self, count: usize) -> Result<Vec<Zygote>, UpError> {
+        let width = parallel::width().min(count);
+        let paths = self.paths;
+        self.progress.step("fork zygotes", width, |_| {
+            if width == 0 {
+                return Ok(Vec::new());
+            }
+            let cgroup = Cgroup::at(&paths.cgroup)?;
+            (0..width)
+                .map(|index| Ok(Zygote::fork(&cgroup, index)?))
+                .collect()
+        })
+    }
+}
+
+/// Leads back to the deployment that was up before.
+fn restore(executor: &mut Executor<'_>, both: &Deployment, old: &Deployment) -> Result<(), String> {
+    let observed = observe::observe(both, executor.paths).map_err(|error| chain(&error))?;
+    let back = Changes::between(both, &observed, old);
+    executor.carry_out(&back).map_err(|error| chain(&error))?;
+    Record::new(State::Up, old.clone())
+        .write(executor.paths)
+        .map_err(|error| chain(&error))
+}
+
+/// Refuses, before anything is changed, to make an interface on the host that is there already and not the topology's.
+fn check_host(changes: &Changes) -> Result<(), UpError> {
+    let wanted: Vec<_> = changes
+        .connect
+        .iter()
+        .flat_map(|wire| &wire.ends)
+        .filter(|end| end.place == Place::Host)
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let host = Netns::current().map_err(|source| ObserveError::Open {
+        place: "the host".to_owned(),
+        source,
+    })?;
+    let found = observe::look(&host, "the host")?;
+    for end in wanted {
+        let foreign = found
+            .link(end.interface.as_str())
+            .is_some_and(|link| !link.altnames.contains(&end.altname));
+        if foreign {
+            return Err(UpError::HostInterface {
+                interface: end.interface.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn told(errors: &[LeftBehind]) -> Vec<String> {
+    errors.iter().map(|error| chain(error)).collect()
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,222 @@
+//! Images to archives: an OCI image layout in a tar file, which Docker and Podman load as well, because `manifest.json`
+//! describes the same files in Docker's way.
+//!
+//! The same content gives the same bytes. Layers are packed anew from their files, uncompressed: for an image that was
+//! imported, digests may therefore differ from those that it came with, its files do not.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use oci_spec::image::{Descriptor, ImageIndexBuilder, ImageManifestBuilder, MediaType};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tar::{Builder, EntryType, Header};
+
+use super::digest::{Digest, Hashing};
+use super::error::{At, Error};
+use super::index;
+use super::layer;
+use super::reference::Reference;
+use super::store::{Store, find};
+
+impl Store {
+    /// Writes an image to the new tar archive `path`, or in place of the file there, once it is complete.
+    ///
+    /// # Errors
+    /// If there is no such image, or the file cannot be written; what was at `path` is still there then.
+    pub fn export(&self, reference: &str, path: &Path) -> Result<(), Error> {
+        let reference: Reference = reference.parse().map_err(Error::Reference)?;
+        // No layer vanishes while it is read.
+        let _lock = self.lock_layers_shared()?;
+        let index = index::read(&self.images)?;
+        let (name, record) = find(&index, &reference)?;
+        let image = self.image(reference, record)?;
+        let mut layers = Vec::new();
+        for directory in image.layers.iter().rev() {
+            let mut hashing = Hashing::new(io::sink());
+            layer::pack(directory, &mut hashing)?;
+            let (digest, bytes) = hashing.finish();
+            layers.push(Layer {
+                directory,
+                digest,
+                bytes,
+            });
+        }
+        let documents = Documents::new(name, &record.configuration, &layers)?;
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let file = tempfile::NamedTempFile::new_in(parent).at("open", parent)?;
+        write(file.as_file(), &documents, &layers).at("write", path)??;
+        file.as_file().sync_all().at("fsync", path)?;
+        file.persist(path)
+            .map_err(|error| error.error)
+            .at("rename", path)?;
+        // A temporary file is its owner's alone; an archive is made to be passed on.
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .at("chmod", path)
+    }
+}
+
+/// A layer and what it will be in the archive.
+struct Layer<'a> {
+    directory: &'a Path,
+    digest: Digest,
+    bytes: u64,
+}
+
+/// The documents of the archive, as text.
+struct Documents {
+    configuration: Vec<u8>,
+    manifest: Vec<u8>,
+    /// `index.json`.
+    index: Vec<u8>,
+    /// Docker's `manifest.json`.
+    docker: Vec<u8>,
+}
+
+impl Documents {
+    fn new(name: &str, configuration: &Value, layers: &[Layer<'_>]) -> Result<Self, Error> {
+        let mut configuration = configuration.clone();
+        configuration["rootfs"] = json!({
+            "type": "layers",
+            "diff_ids": layers.iter().map(|layer| layer.digest).collect::<Vec<_>>(),
+        });
+        let configuration = text(&configuration)?;
+        let unbuildable = |error: oci_spec::OciSpecError| Error::Unsupported {
+            what: error.to_string(),
+        };
+        let layer_descriptors: Vec<_> = layers
+            .iter()
+            .map(|layer| descriptor(MediaType::ImageLayer, layer.digest, layer.bytes))
+            .collect::<Result<_, _>>()?;
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageManifest)
+            .config(document(MediaType::ImageConfig, &configuration)?)
+            .layers(layer_descriptors)
+            .build()
+            .map_err(unbuildable)?;
+        let manifest = text(&manifest)?;
+        let mut entry = document(MediaType::ImageManifest, &manifest)?;
+        // One key only: a map of several would be written in any order.
+        entry.set_annotations(Some(HashMap::from([(
+            "org.opencontainers.image.ref.name".to_owned(),
+            name.to_owned(),
+        )])));
+        let index = ImageIndexBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageIndex)
+            .manifests(vec![entry])
+            .build()
+            .map_err(unbuildable)?;
+        let docker = json!([{
+            "Config": blob_name(&Digest::of(&configuration)),
+            "RepoTags": [name],
+            "Layers": layers.iter().map(|layer| blob_name(&layer.digest)).collect::<Vec<_>>(),
+        }]);
+        Ok(Self {
+            index: text(&index)?,
+            docker: text(&docker)?,
+            configuration,
+            manifest,
+        })
+    }
+}
+
+/// Writes all files. The outer result is that of the archive's file, the inner one that of reading the layers.
+fn write(
+    file: &File,
+    documents: &Documents,
+    layers: &[Layer<'_>],
+) -> io::Result<Result<(), Error>> {
+    let mut archive = Builder::new(BufWriter::with_capacity(1 << 18, file));
+    for directory in ["blobs/", "blobs/sha256/"] {
+        archive.append_data(&mut header(EntryType::Directory, 0), directory, io::empty())?;
+    }
+    let small = [
+        (
+            blob_name(&Digest::of(&documents.configuration)),
+            documents.configuration.as_slice(),
+        ),
+        (
+            blob_name(&Digest::of(&documents.manifest)),
+            &documents.manifest,
+        ),
+        ("index.json".to_owned(), &documents.index),
+        ("manifest.json".to_owned(), &documents.docker),
+        (
+            "oci-layout".to_owned(),
+            br#"{"imageLayoutVersion":"1.0.0"}"#,
+        ),
+    ];
+    for (name, bytes) in small {
+        archive.append_data(
+            &mut header(EntryType::Regular, bytes.len() as u64),
+            name,
+            bytes,
+        )?;
+    }
+    let mut written = Vec::new();
+    for layer in layers {
+        if written.contains(&layer.digest) {
+            continue;
+        }
+        written.push(layer.digest);
+        let mut head = header(EntryType::Regular, layer.bytes);
+        head.set_path(blob_name(&layer.digest))?;
+        head.set_cksum();
+        let output = archive.get_mut();
+        output.write_all(head.as_bytes())?;
+        if let Err(error) = layer::pack(layer.directory, &mut *output) {
+            return Ok(Err(error));
+        }
+        // A packed layer is a whole number of tar blocks already: no padding.
+    }
+    archive.into_inner()?.flush()?;
+    Ok(Ok(()))
+}
+
+fn header(kind: EntryType, size: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(if kind == EntryType::Directory {
+        0o755
+    } else {
+        0o644
+    });
+    for set in [Header::set_mtime, Header::set_uid, Header::set_gid] {
+        set(&mut header, 0);
+    }
+    header
+}
+
+fn text(document: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(document).map_err(|source| Error::Document {
+        what: "a document of the archive".to_owned(),
+        source,
+    })
+}
+
+fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
+    descriptor(media_type, Digest::of(bytes), bytes.len() as u64)
+}
+
+fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, Error> {
+    let digest: oci_spec::image::Digest =
+        digest
+            .to_string()
+            .parse()
+            .map_err(|error: oci_spec::OciSpecError| Error::Unsupported {
+                what: error.to_string(),
+            })?;
+    Ok(Descriptor::new(media_type, bytes, digest))
+}
+
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}

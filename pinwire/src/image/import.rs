@@ -1,0 +1,267 @@
+//! Images from archives: OCI image layouts and what `docker save` writes. Everything is checked against its digest before
+//! it gets a name in the store.
+
+mod docker;
+mod meter;
+mod oci;
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::archive::{Archive, Section, decompressed};
+use super::digest::{Digest, Hashing};
+use super::error::{At, Error};
+use super::index::{self, Record};
+use super::layer::{self, Limits};
+use super::platform::Platform;
+use super::reference::Reference;
+use super::store::{Image, Store};
+use meter::{Meter, Metered};
+
+pub use meter::Progress;
+
+/// An image as an archive describes it.
+struct Source {
+    names: Vec<Reference>,
+    configuration: serde_json::Value,
+    digest: Digest,
+    manifest: Option<Digest>,
+    /// The lowest first.
+    layers: Vec<LayerSource>,
+}
+
+/// A layer as an archive describes it.
+struct LayerSource {
+    /// Its name in the archive.
+    name: String,
+    /// Digest and length of the file, where the archive tells them.
+    promised: Option<(Digest, u64)>,
+    /// Digest of the tar stream without compression.
+    unpacked: Digest,
+}
+
+impl Store {
+    /// Imports all images of the archive or OCI layout at `path` for this host's platform, in place of images of the same
+    /// names. `name` names the image, in place of the archive's names for it. `progress` is called every so often.
+    ///
+    /// Safe beside other imports, and to be killed: an image is in the store with all of its layers, or not at all.
+    ///
+    /// # Errors
+    /// If the archive is damaged, malicious, without a name, or made for another platform. Nothing has changed then, but
+    /// that layers of images which came whole may be kept until [`Store::prune`].
+    pub fn import(
+        &self,
+        path: &Path,
+        name: Option<&str>,
+        limits: &Limits,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Vec<Image>, Error> {
+        let name = name
+            .map(|name| name.parse().map_err(Error::Reference))
+            .transpose()?;
+        let archive = Archive::open(path, &self.layers, limits)?;
+        let sources = named(sources(&archive, limits)?, name, path)?;
+        let mut meter = Meter::new(&mut progress);
+        for layer in sources.iter().flat_map(|source| &source.layers) {
+            meter.expect(open_layer(&archive, layer)?.1);
+        }
+        let _lock = self.lock_layers_shared()?;
+        let mut records = Vec::new();
+        for source in sources {
+            let mut bytes = 0;
+            for layer in &source.layers {
+                bytes += self.add_layer(&archive, layer, limits, &mut meter)?;
+            }
+            let layers = source.layers.iter().map(|layer| layer.unpacked).collect();
+            let Source {
+                names,
+                configuration,
+                digest,
+                manifest,
+                ..
+            } = source;
+            records.push((
+                names,
+                Record {
+                    digest,
+                    manifest,
+                    layers,
+                    bytes,
+                    configuration,
+                    made_from: Vec::new(),
+                },
+            ));
+        }
+        self.register(records)
+    }
+
+    /// Enters finished images into the index, all at once.
+    fn register(&self, records: Vec<(Vec<Reference>, Record)>) -> Result<Vec<Image>, Error> {
+        index::update(&self.images, |index| {
+            let mut images = Vec::new();
+            for (names, record) in records {
+                for name in names {
+                    images.push(self.image(name.clone(), &record)?);
+                    index.images.insert(name.to_string(), record.clone());
+                }
+            }
+            Ok(images)
+        })
+    }
+
+    /// Unpacks a layer unless the store has it, and tells the bytes of its files.
+    fn add_layer(
+        &self,
+        archive: &Archive,
+        layer: &LayerSource,
+        limits: &Limits,
+        meter: &mut Meter<'_>,
+    ) -> Result<u64, Error> {
+        let (section, size) = open_layer(archive, layer)?;
+        let directory = self.layer(&layer.unpacked);
+        if directory.is_dir() {
+            meter.add(size);
+            return layer::bytes(&directory);
+        }
+        let partial = self.partial_layer()?;
+        let mut file = Hashing::new(Metered::new(section, meter));
+        let unpacked = unpack_layer(&mut file, partial.path(), limits);
+        // A damaged file is better named so than by what it did to the decompressor; its rest counts for the digest.
+        let rest = io::copy(&mut file, &mut io::sink()).at("read", archive.path());
+        if let (Some((expected, length)), Ok(_)) = (layer.promised, &rest) {
+            check(&layer.name, expected, length, file.finish())?;
+        }
+        let (found, bytes) = unpacked?;
+        rest?;
+        if found != layer.unpacked {
+            let what = format!("layer `{}`, unpacked,", layer.name);
+            return Err(Error::Corrupt {
+                what,
+                expected: layer.unpacked,
+                found,
+            });
+        }
+        partial.commit(&layer.unpacked)?;
+        Ok(bytes)
+    }
+}
+
+/// Unpacks a layer's file; the digest of its tar stream, and the bytes of its files.
+fn unpack_layer(
+    file: &mut impl Read,
+    directory: &Path,
+    limits: &Limits,
+) -> Result<(Digest, u64), Error> {
+    let mut stream = Hashing::new(decompressed(file).at("decompress", directory)?);
+    let bytes = layer::unpack(&mut stream, directory, limits)?;
+    Ok((stream.finish().0, bytes))
+}
+
+/// Reads what an archive says of its images, whichever form it has.
+fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
+    let oci = oci::read(archive, limits)?;
+    // Archives of later Docker versions have both forms; the older one tells the names in full.
+    let unnamed = oci
+        .as_ref()
+        .is_none_or(|sources| sources.iter().all(|source| source.names.is_empty()));
+    let docker = if unnamed {
+        docker::read(archive, limits)?
+    } else {
+        None
+    };
+    docker
+        .or(oci)
+        .filter(|sources| !sources.is_empty())
+        .ok_or_else(|| Error::NotAnImage {
+            path: archive.path().to_owned(),
+            reason:
+                "it holds neither index.json (OCI image layout) nor manifest.json (docker save)"
+                    .to_owned(),
+        })
+}
+
+/// Every image with at least one name.
+fn named(
+    mut sources: Vec<Source>,
+    name: Option<Reference>,
+    path: &Path,
+) -> Result<Vec<Source>, Error> {
+    if let Some(name) = name {
+        let [source] = sources.as_mut_slice() else {
+            return Err(Error::SeveralImages {
+                path: path.to_owned(),
+                count: sources.len(),
+            });
+        };
+        source.names = vec![name];
+    }
+    if sources.iter().any(|source| source.names.is_empty()) {
+        return Err(Error::Nameless {
+            path: path.to_owned(),
+        });
+    }
+    Ok(sources)
+}
+
+fn open_layer(archive: &Archive, layer: &LayerSource) -> Result<(Section, u64), Error> {
+    archive
+        .file(&layer.name)?
+        .ok_or_else(|| Error::BlobMissing {
+            what: format!("layer `{}`", layer.name),
+        })
+}
+
+/// Compares what a file should be with what it is.
+fn check(
+    name: &str,
+    expected: Digest,
+    length: u64,
+    (found, bytes): (Digest, u64),
+) -> Result<(), Error> {
+    let what = format!("`{name}`");
+    if bytes != length {
+        return Err(Error::Length {
+            what,
+            expected: length,
+            found: bytes,
+        });
+    }
+    if found != expected {
+        return Err(Error::Corrupt {
+            what,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|source| Error::Document {
+        what: what.to_owned(),
+        source,
+    })
+}
+
+/// The digests of a configuration's layers, unpacked, and its platform.
+fn read_configuration(
+    bytes: &[u8],
+    name: &str,
+) -> Result<(serde_json::Value, Vec<Digest>, Platform), Error> {
+    let configuration: oci_spec::image::ImageConfiguration = parse(bytes, name)?;
+    let digest = |text: &String| text.parse().map_err(|what| Error::Unsupported { what });
+    let layers = configuration
+        .rootfs()
+        .diff_ids()
+        .iter()
+        .map(digest)
+        .collect::<Result<_, _>>()?;
+    let platform = Platform {
+        os: configuration.os().clone(),
+        architecture: configuration.architecture().clone(),
+        variant: configuration.variant().clone(),
+    };
+    Ok((parse(bytes, name)?, layers, platform))
+}

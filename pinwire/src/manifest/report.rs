@@ -1,0 +1,166 @@
+//! The texts of one reading and the findings in them, in the order of the texts. What is wrong is decided elsewhere.
+
+use std::collections::HashMap;
+
+use super::source::{Place, Source, Sources};
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// More errors than these are not shown: they would bury the first one, which is the one to repair.
+const ERRORS_MAX: usize = 50;
+/// The same warning is shown for this many pods.
+const SAME_WARNING_MAX: usize = 3;
+
+/// Collects findings.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    sources: Sources,
+    findings: Vec<(Option<Place>, Diagnostic)>,
+    errors: usize,
+    warnings: HashMap<String, usize>,
+}
+
+impl Report {
+    /// Takes a text; returns its number.
+    pub(crate) fn add_source(&mut self, source: Source) -> u32 {
+        self.sources.add(source)
+    }
+
+    /// The texts.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// How many errors there are, those that are not shown included.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Adds an error that concerns a whole file, or none.
+    pub(crate) fn file_error(&mut self, diagnostic: Diagnostic) {
+        self.errors += 1;
+        self.findings.push((None, diagnostic));
+    }
+
+    /// Adds an error; what to do about it follows with [`Finding::hint`].
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+        self.add(Severity::Error, place, message.into())
+    }
+
+    /// Adds a warning.
+    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+        self.add(Severity::Warning, place, message.into())
+    }
+
+    /// Adds a finding.
+    pub(crate) fn add(&mut self, severity: Severity, place: Place, message: String) -> Finding<'_> {
+        let shown = match severity {
+            Severity::Error => {
+                self.errors += 1;
+                self.errors <= ERRORS_MAX
+            }
+            Severity::Warning => {
+                let count = self.warnings.entry(message.clone()).or_default();
+                *count += 1;
+                *count <= SAME_WARNING_MAX
+            }
+        };
+        let sources = &self.sources;
+        if !shown {
+            return Finding {
+                diagnostic: None,
+                sources,
+            };
+        }
+        let excerpt = sources.excerpt(place, "");
+        self.findings.push((
+            Some(place),
+            Diagnostic {
+                severity,
+                message,
+                excerpt,
+                related: Vec::new(),
+                hint: None,
+            },
+        ));
+        Finding {
+            diagnostic: self.findings.last_mut().map(|(_, diagnostic)| diagnostic),
+            sources,
+        }
+    }
+
+    /// All findings: those of whole files first, then in the order of the text.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.findings
+            .sort_by_key(|(place, diagnostic)| (*place, diagnostic.severity));
+        let mut all: Vec<_> = self
+            .findings
+            .into_iter()
+            .map(|(_, diagnostic)| diagnostic)
+            .collect();
+        let mut repeated: Vec<_> = self
+            .warnings
+            .into_iter()
+            .filter(|(_, count)| *count > SAME_WARNING_MAX)
+            .collect();
+        repeated.sort();
+        for (message, count) in repeated {
+            let times = count - SAME_WARNING_MAX;
+            all.push(plain(
+                Severity::Warning,
+                format!("{message} (the same in {times} more places)"),
+            ));
+        }
+        if self.errors > ERRORS_MAX {
+            all.push(plain(
+                Severity::Error,
+                format!("{} more errors are not shown", self.errors - ERRORS_MAX),
+            ));
+        }
+        all
+    }
+}
+
+fn plain(severity: Severity, message: String) -> Diagnostic {
+    Diagnostic {
+        severity,
+        message,
+        excerpt: None,
+        related: Vec::new(),
+        hint: None,
+    }
+}
+
+/// A finding to which more can be said.
+pub(crate) struct Finding<'a> {
+    /// Absent where there are too many to show.
+    diagnostic: Option<&'a mut Diagnostic>,
+    sources: &'a Sources,
+}
+
+impl Finding<'_> {
+    /// What to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.diagnostic {
+            diagnostic.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn hint_if(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Another place that has to do with it.
+    pub(crate) fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.diagnostic {
+            diagnostic
+                .related
+                .extend(self.sources.excerpt(place, label));
+        }
+        self
+    }
+}

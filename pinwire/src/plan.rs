@@ -1,0 +1,318 @@
+//! From a topology to all that is to exist for it on this host. Pure: nothing here asks or tells the kernel.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use pinwire_cni::identity::{self, HOST};
+use pinwire_cni::links::{Link, Peer, Plane};
+use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use pinwire_cni::setting::{self, PlanError, Setting};
+use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
+use pinwire_shim::workload::Workload;
+use serde::{Deserialize, Serialize};
+
+use crate::image::Image;
+use crate::paths::TopologyPaths;
+use crate::topology::{Container, Node, Topology};
+
+/// What a node is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A network namespace and the containers of the pod
+    #[default]
+    Container,
+    /// A network namespace only; the pod's containers are not started
+    Namespace,
+}
+
+/// All that a topology consists of on this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The topology's name.
+    pub name: TopologyName,
+    /// What its nodes are made of.
+    pub mode: Mode,
+    /// Its nodes, in the order of the manifest.
+    pub nodes: Vec<NodePlan>,
+    /// Its wires, in the order of the nodes.
+    pub wires: Vec<Wire>,
+    /// What the host's ends of wires are told.
+    pub host: Vec<Setting>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePlan {
+    /// Its name.
+    pub name: NodeName,
+    /// The pod it comes from, `NAMESPACE/NAME`.
+    pub pod: String,
+    /// Where its network namespace is mounted.
+    pub netns: PathBuf,
+    /// Its ends of wires.
+    pub interfaces: Vec<InterfacePlan>,
+    /// What its network namespace is told, in order.
+    pub settings: Vec<Setting>,
+    /// Its containers; none in [`Mode::Namespace`].
+    pub containers: Vec<ContainerPlan>,
+    /// Time between SIGTERM and SIGKILL, where the pod says.
+    pub grace: Option<Duration>,
+}
+
+/// One end of a wire, as people look for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfacePlan {
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its MAC address.
+    pub mac: MacAddress,
+    /// What it is connected to.
+    pub peer: Peer,
+}
+
+/// One container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerPlan {
+    /// Unique within the topology: `NODE.CONTAINER`.
+    pub id: String,
+    /// Its name within the pod.
+    pub name: String,
+    /// The pod's host name.
+    pub hostname: String,
+    /// What its root file system is made of.
+    pub image: Image,
+    /// What it runs.
+    pub workload: Workload,
+}
+
+/// A node that cannot be what its manifest says.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot plan node `{node}`")]
+pub struct NodeError {
+    /// The node.
+    pub node: NodeName,
+    /// Why.
+    pub source: PlanError,
+}
+
+impl Deployment {
+    /// Plans a topology. `images` has an entry for every image that a container names; none is needed in
+    /// [`Mode::Namespace`], where a container whose image is missing there is left out.
+    ///
+    /// # Errors
+    /// The first node whose settings contradict each other.
+    pub fn of(
+        topology: &Topology,
+        mode: Mode,
+        paths: &TopologyPaths,
+        images: &BTreeMap<String, Image>,
+    ) -> Result<Self, NodeError> {
+        let nodes = topology
+            .nodes
+            .iter()
+            .map(|node| plan_node(&topology.name, node, mode, paths, images));
+        let mut deployment = Self {
+            name: topology.name.clone(),
+            mode,
+            nodes: nodes.collect::<Result<_, _>>()?,
+            wires: wires(topology, paths),
+            host: topology
+                .nodes
+                .iter()
+                .flat_map(|node| setting::host_settings(&node.links))
+                .collect(),
+        };
+        deployment.prepare_far_ends(topology);
+        Ok(deployment)
+    }
+
+    /// Adds what the neighbours of XDP nodes need to take redirected packets.
+    fn prepare_far_ends(&mut self, topology: &Topology) {
+        let nodes = topology.nodes.iter();
+        let peers = nodes
+            .filter(|node| node.forwarding.plane == Plane::Xdp)
+            .flat_map(|node| node.links.iter().filter_map(|link| link.peer.as_ref()));
+        for peer in peers {
+            match peer {
+                Peer::Host(interface) => self.host.push(setting::far_end(interface.clone())),
+                Peer::Node { node, interface } => {
+                    let far = self.nodes.iter_mut().find(|far| far.name == *node);
+                    far.into_iter()
+                        .for_each(|far| far.settings.push(setting::far_end(interface.clone())));
+                }
+            }
+        }
+    }
+
+    /// A deployment of nothing: where `up` starts from.
+    pub fn empty(name: TopologyName, mode: Mode) -> Self {
+        Self {
+            name,
+            mode,
+            nodes: Vec::new(),
+            wires: Vec::new(),
+            host: Vec::new(),
+        }
+    }
+
+    /// All that exists in either deployment, for the record of a change from one to the other.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = other.clone();
+        for node in &self.nodes {
+            match all.nodes.iter_mut().find(|known| known.name == node.name) {
+                None => all.nodes.push(node.clone()),
+                Some(known) => {
+                    let known = &mut known.containers;
+                    let lost = node
+                        .containers
+                        .iter()
+                        .filter(|container| !known.iter().any(|other| other.id == container.id));
+                    let lost: Vec<_> = lost.cloned().collect();
+                    known.extend(lost);
+                }
+            }
+        }
+        for wire in &self.wires {
+            if !all.wires.contains(wire) {
+                all.wires.push(wire.clone());
+            }
+        }
+        all
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&NodePlan> {
+        self.nodes.iter().find(|node| node.name.as_str() == name)
+    }
+}
+
+fn plan_node(
+    topology: &TopologyName,
+    node: &Node,
+    mode: Mode,
+    paths: &TopologyPaths,
+    images: &BTreeMap<String, Image>,
+) -> Result<NodePlan, NodeError> {
+    let interfaces = node.links.iter().filter_map(|link| {
+        Some(InterfacePlan {
+            name: link.interface.clone(),
+            mac: mac(topology, &node.name, link),
+            peer: link.peer.clone()?,
+        })
+    });
+    let containers = node.containers.iter().filter_map(|container| {
+        let image = images.get(&container.image)?;
+        Some(plan_container(node, container, image))
+    });
+    let settings =
+        setting::settings(&node.links, &node.forwarding).map_err(|source| NodeError {
+            node: node.name.clone(),
+            source,
+        })?;
+    Ok(NodePlan {
+        name: node.name.clone(),
+        pod: format!("{}/{}", node.namespace, node.pod),
+        netns: paths.namespace(&node.name),
+        interfaces: interfaces.collect(),
+        settings,
+        containers: match mode {
+            Mode::Container => containers.collect(),
+            Mode::Namespace => Vec::new(),
+        },
+        grace: node.grace,
+    })
+}
+
+fn plan_container(node: &Node, container: &Container, image: &Image) -> ContainerPlan {
+    ContainerPlan {
+        id: format!("{}.{}", node.name, container.name),
+        name: container.name.clone(),
+        hostname: node.hostname.clone(),
+        image: image.clone(),
+        workload: container.workload.clone(),
+    }
+}
+
+/// The wires of a topology. Each link between nodes is listed by both; the end that sorts first makes the wire.
+fn wires(topology: &Topology, paths: &TopologyPaths) -> Vec<Wire> {
+    let ends = || {
+        let nodes = topology.nodes.iter();
+        nodes.flat_map(|node| node.links.iter().map(move |link| (&node.name, link)))
+    };
+    let links: HashMap<_, _> = ends()
+        .map(|(node, link)| ((node, &link.interface), link))
+        .collect();
+    ends()
+        .filter_map(|(node, link)| {
+            let far = match link.peer.as_ref()? {
+                Peer::Host(interface) => host_end(&topology.name, interface),
+                Peer::Node {
+                    node: other,
+                    interface,
+                } => {
+                    let peer = links.get(&(other, interface))?;
+                    if (other, interface) < (node, &link.interface) {
+                        return None;
+                    }
+                    node_end(&topology.name, paths, other, peer)
+                }
+            };
+            Some(wire(
+                topology,
+                link,
+                node_end(&topology.name, paths, node, link),
+                far,
+                node,
+            ))
+        })
+        .collect()
+}
+
+fn wire(topology: &Topology, link: &Link, near: WireEnd, far: WireEnd, node: &NodeName) -> Wire {
+    let other = match &link.peer {
+        Some(Peer::Node { node, .. }) => node.as_str(),
+        Some(Peer::Host(_)) | None => HOST,
+    };
+    Wire {
+        group: identity::group(
+            &topology.name,
+            (node.as_str(), &near.interface),
+            (other, &far.interface),
+        ),
+        mtu: link.mtu.unwrap_or(DEFAULT_MTU),
+        ends: [near, far],
+    }
+}
+
+fn mac(topology: &TopologyName, node: &NodeName, link: &Link) -> MacAddress {
+    link.mac
+        .unwrap_or_else(|| identity::mac(topology, (node.as_str(), &link.interface)))
+}
+
+fn node_end(
+    topology: &TopologyName,
+    paths: &TopologyPaths,
+    node: &NodeName,
+    link: &Link,
+) -> WireEnd {
+    WireEnd {
+        place: Place::Netns(paths.namespace(node)),
+        interface: link.interface.clone(),
+        mac: mac(topology, node, link),
+        altname: identity::altname(topology, (node.as_str(), &link.interface)),
+    }
+}
+
+/// The host's end of a wire. `host` is reserved as a node's name, so its identity cannot clash with a node's.
+fn host_end(topology: &TopologyName, interface: &InterfaceName) -> WireEnd {
+    WireEnd {
+        place: Place::Host,
+        interface: interface.clone(),
+        mac: identity::mac(topology, (HOST, interface)),
+        altname: identity::altname(topology, (HOST, interface)),
+    }
+}

@@ -1,0 +1,236 @@
+//! Packet sockets (packet(7)): one that sends frames past the queueing discipline, and one that receives frames with the
+//! kernel's stamps. The only file of this crate with unsafe code.
+#![expect(
+    unsafe_code,
+    reason = "no library offers packet sockets with these options and batched, stamped receiving"
+)]
+
+use std::io;
+use std::mem::{size_of, size_of_val};
+use std::net::SocketAddrV4;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use libc::{c_int, c_void, socklen_t};
+
+use super::batch::Batch;
+use super::error::Error;
+use super::filter;
+use super::interface::Interface;
+
+/// A packet socket bound to one interface.
+#[derive(Debug)]
+pub(super) struct PacketSocket {
+    descriptor: OwnedFd,
+    interface: String,
+}
+
+impl PacketSocket {
+    /// A socket that only sends. It bypasses the queueing discipline: what it sends is in the driver when `send` returns.
+    pub(super) fn sender(interface: &Interface) -> Result<Self, Error> {
+        let socket = Self::bound(interface, 0)?;
+        socket.set(
+            "setsockopt PACKET_QDISC_BYPASS",
+            libc::SOL_PACKET,
+            libc::PACKET_QDISC_BYPASS,
+            &1_i32,
+        )?;
+        Ok(socket)
+    }
+
+    /// A socket that receives only UDP datagrams to `destination`, also those addressed to another machine's MAC, with
+    /// room for `buffer` bytes as the kernel counts them, and stamps them from now on.
+    pub(super) fn receiver(
+        interface: &Interface,
+        destination: SocketAddrV4,
+        buffer: i32,
+    ) -> Result<Self, Error> {
+        // With protocol 0 it receives nothing until the filter is there.
+        let socket = Self::bound(interface, 0)?;
+        socket.set(
+            "setsockopt SO_TIMESTAMPNS",
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            &1_i32,
+        )?;
+        socket.set(
+            "setsockopt SO_RCVBUFFORCE",
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUFFORCE,
+            &buffer,
+        )?;
+        socket.set(
+            "setsockopt PACKET_IGNORE_OUTGOING",
+            libc::SOL_PACKET,
+            libc::PACKET_IGNORE_OUTGOING,
+            &1_i32,
+        )?;
+        let filter = filter::program(destination);
+        let program = libc::sock_fprog {
+            len: filter.len() as u16,
+            filter: filter.as_ptr().cast_mut(),
+        };
+        socket.set(
+            "setsockopt SO_ATTACH_FILTER",
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            &program,
+        )?;
+        let membership = libc::packet_mreq {
+            mr_ifindex: interface.index.cast_signed(),
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        socket.set(
+            "setsockopt PACKET_ADD_MEMBERSHIP",
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            &membership,
+        )?;
+        socket.bind(interface, libc::ETH_P_IP as u16)?;
+        Ok(socket)
+    }
+
+    /// Sends one frame.
+    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
+        rustix::net::send(&self.descriptor, frame, rustix::net::SendFlags::DONTWAIT)?;
+        Ok(())
+    }
+
+    /// Takes what has arrived, at most one batch; 0 if nothing has. Never waits.
+    pub(super) fn receive(&self, batch: &mut Batch) -> Result<usize, Error> {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        let (headers, length) = batch.headers();
+        // SAFETY: `headers` points to `length` headers, whose pointers have just been set to buffers that `batch` owns, each
+        // of the length given beside it; a null timeout is allowed.
+        let count = unsafe {
+            libc::recvmmsg(
+                self.descriptor.as_raw_fd(),
+                headers,
+                length,
+                flags as _,
+                std::ptr::null_mut(),
+            )
+        };
+        if let Ok(count) = usize::try_from(count) {
+            return Ok(count);
+        }
+        match io::Error::last_os_error() {
+            error
+                if error.kind() == io::ErrorKind::WouldBlock
+                    || error.kind() == io::ErrorKind::Interrupted =>
+            {
+                Ok(0)
+            }
+            source => Err(Error::Socket {
+                call: "recvmmsg",
+                interface: self.interface.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Frames that found no room in the socket's buffer since the last call.
+    pub(super) fn take_drops(&self) -> Result<u64, Error> {
+        let mut statistics = libc::tpacket_stats {
+            tp_packets: 0,
+            tp_drops: 0,
+        };
+        let mut length = size_of_val(&statistics) as socklen_t;
+        let value = (&raw mut statistics).cast::<c_void>();
+        let (descriptor, level) = (self.descriptor.as_raw_fd(), libc::SOL_PACKET);
+        // SAFETY: `value` points to `length` writable bytes.
+        let result = unsafe {
+            libc::getsockopt(
+                descriptor,
+                level,
+                libc::PACKET_STATISTICS,
+                value,
+                &raw mut length,
+            )
+        };
+        self.checked("getsockopt PACKET_STATISTICS", result)?;
+        Ok(u64::from(statistics.tp_drops))
+    }
+
+    fn bound(interface: &Interface, protocol: u16) -> Result<Self, Error> {
+        // SAFETY: socket takes no pointers.
+        let descriptor =
+            unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        let descriptor = owned(descriptor, "socket AF_PACKET", &interface.name)?;
+        let socket = Self {
+            descriptor,
+            interface: interface.name.clone(),
+        };
+        socket.bind(interface, protocol)?;
+        Ok(socket)
+    }
+
+    fn bind(&self, interface: &Interface, protocol: u16) -> Result<(), Error> {
+        let address = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as u16,
+            sll_protocol: protocol.to_be(),
+            sll_ifindex: interface.index.cast_signed(),
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        let length = size_of_val(&address) as socklen_t;
+        // SAFETY: the pointer is to a sockaddr_ll of `length` bytes.
+        let result = unsafe {
+            libc::bind(
+                self.descriptor.as_raw_fd(),
+                (&raw const address).cast(),
+                length,
+            )
+        };
+        self.checked("bind", result)
+    }
+
+    /// `T` must be the type that the option takes.
+    fn set<T>(
+        &self,
+        call: &'static str,
+        level: c_int,
+        option: c_int,
+        value: &T,
+    ) -> Result<(), Error> {
+        let (pointer, length) = (
+            (&raw const *value).cast::<c_void>(),
+            size_of::<T>() as socklen_t,
+        );
+        // SAFETY: `pointer` points to `length` readable bytes; the pointers in a sock_fprog outlive the call, which copies
+        // what they point to.
+        let result = unsafe {
+            libc::setsockopt(self.descriptor.as_raw_fd(), level, option, pointer, length)
+        };
+        self.checked(call, result)
+    }
+
+    fn checked(&self, call: &'static str, result: c_int) -> Result<(), Error> {
+        if result == 0 {
+            return Ok(());
+        }
+        Err(Error::Socket {
+            call,
+            interface: self.interface.clone(),
+            source: io::Error::last_os_error(),
+        })
+    }
+}
+
+fn owned(descriptor: c_int, call: &'static str, interface: &str) -> Result<OwnedFd, Error> {
+    if descriptor < 0 {
+        return match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::PermissionDenied => Err(Error::NotPermitted),
+            source => Err(Error::Socket {
+                call,
+                interface: interface.to_owned(),
+                source,
+            }),
+        };
+    }
+    // SAFETY: the descriptor has just been made and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}

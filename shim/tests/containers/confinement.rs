@@ -1,0 +1,235 @@
+//! What a container can and cannot do, and what it sees.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+
+use pinwire_shim::workload::{User, Workload};
+
+use super::node::{Topology, shell};
+
+super::tests![
+    capabilities_and_system_calls_are_limited,
+    added_and_dropped_capabilities_count,
+    a_privileged_container_is_not_limited,
+    namespaces_are_its_own,
+    no_descriptor_is_inherited,
+    kernel_interfaces_are_hidden,
+    a_user_runs_without_capabilities,
+    signals_have_their_default_actions,
+];
+
+/// The value of a line of `/proc/PID/status` in the container's output.
+pub(crate) fn status(output: &str, field: &str) -> String {
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {field} in {output}"))
+        .trim()
+        .to_owned()
+}
+
+/// The 14 capabilities of Docker's default.
+pub(crate) const DEFAULT: &str = "00000000a80425fb";
+
+fn expected_default(topology: &Topology) -> String {
+    // Without a devices controller nobody may make device nodes.
+    let output = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let has_devices = output
+        .lines()
+        .any(|line| line.contains(" - cgroup ") && line.ends_with("devices"));
+    assert!(topology.cgroup.exists());
+    if has_devices {
+        DEFAULT.into()
+    } else {
+        "00000000a00425fb".into()
+    }
+}
+
+fn capabilities_and_system_calls_are_limited() {
+    let mut topology = Topology::new();
+    let script = "cat /proc/self/status; unshare -U true; echo unshare: $?; mount -t tmpfs t /mnt; echo mount: $?";
+    let output = topology.output("c", script, Workload::default());
+    let expected = expected_default(&topology);
+    for set in ["CapEff", "CapPrm", "CapBnd"] {
+        assert_eq!(status(&output, set), expected, "{set}");
+    }
+    for set in ["CapInh", "CapAmb"] {
+        assert_eq!(status(&output, set), "0000000000000000", "{set}");
+    }
+    assert_eq!(status(&output, "Seccomp"), "2");
+    assert_eq!(status(&output, "Seccomp_filters"), "1");
+    assert_eq!(status(&output, "NoNewPrivs"), "0");
+    // No capability is asked for a user namespace: only the filter refuses it.
+    assert!(output.contains("unshare: 1"), "{output}");
+    assert!(output.contains("Operation not permitted"), "{output}");
+    assert!(!output.contains("mount: 0"), "{output}");
+    topology.finish(&[]);
+}
+
+fn added_and_dropped_capabilities_count() {
+    let mut topology = Topology::new();
+    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let workload = Workload {
+        add_capabilities: list(&["NET_ADMIN"]),
+        drop_capabilities: list(&["ALL"]),
+        ..Workload::default()
+    };
+    let output = topology.output("one", "cat /proc/self/status", workload);
+    assert_eq!(status(&output, "CapBnd"), "0000000000001000");
+    assert_eq!(status(&output, "CapEff"), "0000000000001000");
+    let workload = Workload {
+        no_new_privileges: true,
+        ..Workload::default()
+    };
+    let output = topology.output("two", "cat /proc/self/status", workload);
+    assert_eq!(
+        (status(&output, "NoNewPrivs"), status(&output, "Seccomp")),
+        ("1".into(), "2".into())
+    );
+    let unknown = Workload {
+        add_capabilities: list(&["NET_ADMIM"]),
+        ..Workload::default()
+    };
+    let error = topology.start("three", unknown).unwrap_err();
+    assert!(
+        super::node::chain(&error).contains("`NET_ADMIM` is not a capability"),
+        "{error:?}"
+    );
+    topology.finish(&[]);
+}
+
+fn a_privileged_container_is_not_limited() {
+    let mut topology = Topology::new();
+    let script = "cat /proc/self/status; unshare -U true; echo unshare: $?; stat -c '%t:%T' /dev/kmsg; touch /sys/x; echo 5 > /proc/sys/vm/stat_interval; cat /proc/sys/vm/stat_interval";
+    let before = fs::read_to_string("/proc/sys/vm/stat_interval").unwrap();
+    let output = topology.output(
+        "c",
+        script,
+        Workload {
+            privileged: true,
+            ..Workload::default()
+        },
+    );
+    fs::write("/proc/sys/vm/stat_interval", before).unwrap();
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    assert_eq!(status(&output, "CapEff"), status(&own, "CapEff"));
+    assert_eq!(status(&output, "Seccomp"), "0");
+    assert!(output.contains("unshare: 0"), "{output}");
+    assert!(output.contains("1:b\n"), "/dev/kmsg is there: {output}");
+    assert!(output.ends_with("5\n"), "{output}");
+    topology.finish(&[]);
+}
+
+fn namespaces_are_its_own() {
+    let mut topology = Topology::new();
+    let script = "echo pid $$$$; for n in mnt pid ipc uts net; do echo $n $(readlink /proc/self/ns/$n); done; hostname; cat /etc/hostname /etc/hosts";
+    let output = topology.output("c", script, Workload::default());
+    assert!(output.starts_with("pid 1\n"), "{output}");
+    for (name, shared) in [
+        ("mnt", false),
+        ("pid", false),
+        ("ipc", false),
+        ("uts", false),
+        ("net", true),
+    ] {
+        let own = fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
+        let line = format!("{name} {}\n", own.display());
+        assert_eq!(output.contains(&line), shared, "{name}: {output}");
+    }
+    assert!(output.contains("host-c\nhost-c\n"), "{output}");
+    assert!(
+        output.contains("127.0.1.1\thost-c\n10.0.0.2\tneighbour\n"),
+        "{output}"
+    );
+    topology.finish(&[]);
+}
+
+fn no_descriptor_is_inherited() {
+    // One that no one marked to be closed, open before the zygote is forked.
+    let leak = fs::File::open("/etc/passwd").unwrap();
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
+    assert!(leak.as_raw_fd() >= 3);
+    let mut topology = Topology::new();
+    let output = topology.output(
+        "c",
+        "ls /proc/1/fd; readlink /proc/1/fd/0; readlink /proc/1/fd/1",
+        Workload::default(),
+    );
+    assert!(
+        output.starts_with("0\n1\n2\n/dev/null\n") && output.ends_with("c.log\n"),
+        "{output}"
+    );
+    topology.finish(&[]);
+}
+
+fn kernel_interfaces_are_hidden() {
+    let mut topology = Topology::new();
+    let script = "cat /proc/interrupts | wc -c; cat /proc/keys | wc -c; ls /sys/firmware | wc -l; echo 1 > /proc/sys/net/ipv4/ip_forward || echo ro; mkdir /sys/x || echo ro; ls /dev | sort | tr '\\n' ' '; mknod /dev/disk b 254 0 && head -c1 /dev/disk || echo no disk";
+    let output = topology.output("c", script, Workload::default());
+    assert!(output.starts_with("0\n0\n0\n"), "{output}");
+    assert_eq!(output.matches("\nro\n").count(), 2, "{output}");
+    assert!(
+        output.contains(
+            "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
+        ),
+        "{output}"
+    );
+    assert!(output.ends_with("no disk\n"), "{output}");
+    topology.finish(&[]);
+}
+
+fn a_user_runs_without_capabilities() {
+    let mut topology = Topology::new();
+    let user = User {
+        uid: Some(33),
+        gid: None,
+        additional_gids: vec![7],
+    };
+    let workload = Workload {
+        user: Some(user),
+        ..Workload::default()
+    };
+    let output = topology.output(
+        "c",
+        "id -u; id -g; echo $HOME; cat /proc/self/status",
+        workload,
+    );
+    assert!(output.starts_with("33\n34\n/srv\n"), "{output}");
+    assert_eq!(status(&output, "Groups"), "4 7");
+    assert_eq!(status(&output, "CapEff"), "0000000000000000");
+    assert_eq!(status(&output, "CapPrm"), "0000000000000000");
+    assert_eq!(status(&output, "CapBnd"), expected_default(&topology));
+    assert_eq!(status(&output, "Seccomp"), "2");
+    topology.finish(&[]);
+}
+
+fn signals_have_their_default_actions() {
+    let mut topology = Topology::new();
+    // Without a shell, which would change its own.
+    let mut request = topology.request("c", Workload::default());
+    request.workload.command = Some(
+        ["/bin/cat", "/proc/self/status"]
+            .map(str::to_owned)
+            .to_vec(),
+    );
+    let started = topology.zygote().start(&request).unwrap();
+    super::node::wait_until("cat ends", || {
+        started.state() != pinwire_shim::process::State::Running
+    });
+    let output = topology.log("c");
+    assert_eq!(status(&output, "SigIgn"), "0000000000000000");
+    assert_eq!(status(&output, "SigBlk"), "0000000000000000");
+    let script = "yes | head -1 >/dev/null; echo done";
+    assert_eq!(
+        topology.output(
+            "d",
+            script,
+            Workload {
+                command: Some(shell(script)),
+                ..Workload::default()
+            }
+        ),
+        "done\n"
+    );
+    topology.finish(&[]);
+}
