@@ -27,10 +27,10 @@ pub struct Cli {
     /// What is asked for.
     #[command(subcommand)]
     pub command: Command,
-    /// Where state is kept; must be a directory on a tmpfs
+    /// Where state is kept: records, mounted namespaces, writable layers
     #[arg(long, global = true, env = "PINWIRE_STATE_DIR", default_value = paths::STATE, value_name = "DIR", hide_default_value = true, hide_env = true, value_hint = ValueHint::DirPath, help_heading = "Global options")]
     pub state_dir: PathBuf,
-    /// Where images, writable layers and logs are kept
+    /// Where images, logs and volumes are kept
     #[arg(long, global = true, env = "PINWIRE_DATA_DIR", default_value = paths::DATA, value_name = "DIR", hide_default_value = true, hide_env = true, value_hint = ValueHint::DirPath, help_heading = "Global options")]
     pub data_dir: PathBuf,
     /// Say on standard error what is done; twice also how often the kernel is told something

@@ -61,7 +61,7 @@ impl Roots {
 /// The places of one topology.
 #[derive(Clone, Debug)]
 pub struct TopologyPaths {
-    /// Its directory of state.
+    /// Its directory of state, a tmpfs while there is anything in it.
     pub state: PathBuf,
     /// Its directory of data.
     pub data: PathBuf,
@@ -77,8 +77,7 @@ impl TopologyPaths {
         self.state.join("record.json")
     }
 
-    /// The directory that the nodes' network namespaces are mounted in; a tmpfs of its own, so that one unmount drops
-    /// all of them.
+    /// The directory that the nodes' network namespaces are mounted in.
     pub fn namespaces(&self) -> PathBuf {
         self.state.join("netns")
     }
@@ -108,9 +107,9 @@ impl TopologyPaths {
         self.data.join("volumes").join(node.as_str())
     }
 
-    /// The writable layer of a container.
+    /// The writable layer of a container; in memory, since nothing on a node's path should wait for a disk.
     pub fn writable(&self, id: &str) -> PathBuf {
-        self.data.join("writable").join(id)
+        self.state.join("writable").join(id)
     }
 
     /// What a container wrote to its standard output and error.

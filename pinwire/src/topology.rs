@@ -147,21 +147,8 @@ pub struct Container {
     pub name: String,
     /// Image reference, as the manifest gives it.
     pub image: String,
-    /// When the image is fetched; absent where the manifest says nothing.
-    pub pull_policy: Option<PullPolicy>,
     /// What it runs and within which limits.
     pub workload: Workload,
-}
-
-/// `imagePullPolicy` of a Kubernetes container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PullPolicy {
-    /// Ask the registry at each start.
-    Always,
-    /// Only where the image is missing.
-    IfNotPresent,
-    /// Never: the image must be there.
-    Never,
 }
 
 /// `restartPolicy` of a Kubernetes pod.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::sched::{CloneFlags, unshare};
 use pinwire_shim::cgroup::Cgroup;
 use pinwire_shim::stop::{Target, stop};
@@ -52,6 +52,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// How long it takes to start all, and to stop all.
 fn measure(
     directory: &Path,
     layer: &Path,
@@ -60,58 +61,50 @@ fn measure(
     topology: &Cgroup,
 ) -> Result<(Duration, Duration)> {
     let begin = Instant::now();
-    let share = count.div_ceil(zygotes.len());
-    let ids: Vec<usize> = (0..count).collect();
-    let started: Vec<(usize, Started)> = thread::scope(|scope| {
-        let start = |(zygote, ids): (&mut Zygote, &[usize])| {
-            let ids = ids.to_vec();
-            ids.into_iter()
-                .map(|id| Ok((id, zygote.start(&request(directory, layer, id))?)))
-                .collect::<Result<Vec<_>>>()
-        };
-        let threads: Vec<_> = zygotes
-            .iter_mut()
-            .zip(ids.chunks(share))
-            .map(|work| {
-                scope.spawn(move || {
-                    unshare(CloneFlags::CLONE_NEWNET)?;
-                    start(work)
-                })
-            })
+    let requests: Vec<_> = (0..count).map(|id| request(directory, layer, id)).collect();
+    let shares = requests.chunks(count.div_ceil(zygotes.len()));
+    let started = thread::scope(|scope| {
+        let work = zygotes.iter_mut().zip(shares);
+        let threads: Vec<_> = work
+            .map(|(zygote, share)| scope.spawn(|| start(zygote, share)))
             .collect();
-        let results = threads.into_iter().map(|thread| {
-            thread
-                .join()
-                .map_err(|_| anyhow::anyhow!("a thread panicked"))?
-        });
-        results
-            .collect::<Result<Vec<_>>>()
-            .map(|lists| lists.into_iter().flatten().collect())
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().map_err(|_| anyhow!("a thread panicked"))?
+        };
+        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
     })?;
     let took = begin.elapsed();
     drop(zygotes);
     // The last ones have yet to set their traps.
     thread::sleep(Duration::from_millis(100));
     let begin = Instant::now();
-    let target = |&(id, started): &(usize, Started)| {
-        let request = request(directory, layer, id);
+    let target = |(request, started): (&StartRequest, Started)| {
         let cgroup = topology.child(&request.id)?;
-        let directories = vec![request.writable, request.directory];
+        let directories = vec![request.writable.clone(), request.directory.clone()];
         Ok(Target {
-            id: request.id,
+            id: request.id.clone(),
             started: Some(started),
             cgroup,
             directories,
         })
     };
-    let errors = stop(
-        &started.iter().map(target).collect::<Result<Vec<_>>>()?,
-        Duration::from_secs(2),
-    );
-    if let Some(error) = errors.into_iter().next() {
-        bail!(error);
+    let targets = requests
+        .iter()
+        .zip(started.into_iter().flatten())
+        .map(target)
+        .collect::<Result<Vec<_>>>()?;
+    match stop(&targets, Duration::from_secs(2)).into_iter().next() {
+        Some(error) => bail!(error),
+        None => Ok((took, begin.elapsed())),
     }
-    Ok((took, begin.elapsed()))
+}
+
+fn start(zygote: &mut Zygote, requests: &[StartRequest]) -> Result<Vec<Started>> {
+    let start = |request| {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        Ok(zygote.start(request)?)
+    };
+    requests.iter().map(start).collect()
 }
 
 fn request(directory: &Path, layer: &Path, id: usize) -> StartRequest {

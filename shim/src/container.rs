@@ -99,11 +99,7 @@ pub(crate) struct Created {
 /// # Errors
 /// [`ContainerError`]; libcontainer removes what it made.
 pub(crate) fn create(plan: Plan<'_>, recorder: &Recorder) -> Result<Created, ContainerError> {
-    let path = plan.bundle.join("config.json");
-    let written = serde_json::to_vec(&plan.spec)
-        .map_err(io::Error::from)
-        .and_then(|text| std::fs::write(&path, text));
-    written.map_err(|source| ContainerError::Configuration { path, source })?;
+    write_configuration(&plan)?;
     let (report, writer) = io::pipe().map_err(ContainerError::Pipe)?;
     let args = plan
         .spec
@@ -141,6 +137,14 @@ pub(crate) fn create(plan: Plan<'_>, recorder: &Recorder) -> Result<Created, Con
         report,
         started,
     })
+}
+
+/// Writes the configuration to where libcontainer reads it.
+fn write_configuration(plan: &Plan<'_>) -> Result<(), ContainerError> {
+    let path = plan.bundle.join("config.json");
+    let text = serde_json::to_vec(&plan.spec).map_err(io::Error::from);
+    let written = text.and_then(|text| std::fs::write(&path, text));
+    written.map_err(|source| ContainerError::Configuration { path, source })
 }
 
 impl Created {

@@ -5,6 +5,7 @@
 mod error;
 mod names;
 
+use std::ffi::CString;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -43,6 +44,8 @@ impl Rootfs {
         names: Names<'_>,
     ) -> Result<Self, RootfsError> {
         let (upper, work) = (writable.join("upper"), writable.join("work"));
+        // What a mount before this one left there would have overlayfs refuse the directory.
+        let _ = std::fs::remove_dir_all(&work);
         for path in [&upper, &work, &target.to_owned()] {
             make_directories(path)?;
         }
@@ -139,8 +142,6 @@ fn make_directories(path: &Path) -> Result<(), RootfsError> {
     })
 }
 
-/// The directories are passed as open ones: the options of a mount must fit in a page, and a comma or colon in a path
-/// would end it.
 fn mount_overlay(
     layers: &[PathBuf],
     upper: &Path,
@@ -151,44 +152,56 @@ fn mount_overlay(
         return Err(RootfsError::NoLayers);
     }
     // overlayfs wants the highest first.
-    let open = |path: &PathBuf| {
-        let fd = rustix::fs::open(
-            path,
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        );
-        fd.map_err(|error| RootfsError::Layer {
-            path: path.clone(),
-            source: error.into(),
-        })
-    };
-    let lower: Vec<OwnedFd> = layers.iter().rev().map(open).collect::<Result<_, _>>()?;
-    let [upper_fd, work_fd] = [open(&upper.to_owned())?, open(&work.to_owned())?];
-    let path = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let lower: Vec<String> = lower.iter().map(path).collect();
+    let lower_fds = layers
+        .iter()
+        .rev()
+        .map(|layer| Shortcut::to(layer))
+        .collect::<Result<Vec<_>, _>>()?;
+    let lower: Vec<_> = lower_fds.iter().map(Shortcut::path).collect();
+    let (upper_fd, work_fd) = (Shortcut::to(upper)?, Shortcut::to(work)?);
     // Volatile: what a node wrote need not survive a crash of the host, and unmounting does not wait for the disk.
     let options = format!(
         "lowerdir={},upperdir={},workdir={},volatile",
         lower.join(":"),
-        path(&upper_fd),
-        path(&work_fd)
+        upper_fd.path(),
+        work_fd.path()
     );
-    let options = std::ffi::CString::new(options).map_err(io::Error::other);
-    let mounted = options.and_then(|options| {
-        // No device of the image or of the writable layer is ever opened: a container's devices are in its /dev.
-        Ok(rustix::mount::mount(
-            "pinwire",
-            target,
-            "overlay",
-            MountFlags::NODEV,
-            Some(options.as_c_str()),
-        )?)
-    });
+    let mounted = CString::new(options)
+        .map_err(io::Error::other)
+        .and_then(|options| {
+            // No device of the image or of the writable layer is ever opened: a container's devices are in its /dev.
+            Ok(rustix::mount::mount(
+                "pinwire",
+                target,
+                "overlay",
+                MountFlags::NODEV,
+                Some(options.as_c_str()),
+            )?)
+        });
     mounted.map_err(|source| RootfsError::Mount {
         upper: upper.to_owned(),
         filesystem: filesystem(upper),
         source,
     })
+}
+
+/// A directory by its open descriptor: the options of a mount must fit in a page, and a comma or colon in a path would end
+/// it there.
+struct Shortcut(OwnedFd);
+
+impl Shortcut {
+    fn to(path: &Path) -> Result<Self, RootfsError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty());
+        Ok(Self(fd.map_err(|error| RootfsError::Layer {
+            path: path.to_owned(),
+            source: error.into(),
+        })?))
+    }
+
+    fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd())
+    }
 }
 
 /// The name of the filesystem that a path is on, as far as it is one that refuses to hold a writable layer.

@@ -1,6 +1,6 @@
 //! The seccomp filter of a container, assembled as a classic BPF program: a binary search over the numbers of system
 //! calls, so that a call is judged in a dozen instructions. No profile is read: there is one, Docker's default
-//! ([`table`]), opened up by the container's capabilities.
+//! (`seccomp/table.rs`), opened up by the container's capabilities.
 //!
 //! Assembled here rather than by libseccomp because that takes milliseconds for a list of this size, every time, and
 //! answers EPERM for calls that are newer than itself, which breaks the fallbacks of newer C libraries.

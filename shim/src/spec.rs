@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::OciSpecError;
 use oci_spec::runtime::{
-    Capabilities, Capability, LinuxBuilder, LinuxCapabilities, LinuxDevice, LinuxNamespace,
+    Capabilities, Capability, Linux, LinuxBuilder, LinuxCapabilities, LinuxDevice, LinuxNamespace,
     LinuxNamespaceBuilder, LinuxNamespaceType, Mount, Process, ProcessBuilder, RootBuilder, Spec,
     SpecBuilder, UserBuilder,
 };
@@ -122,23 +122,7 @@ pub fn build(
         env,
     };
     let describe = |part| move |source| SpecError::Describe { part, source };
-    let mut linux = LinuxBuilder::default()
-        .namespaces(namespaces(&parts).map_err(describe("namespaces"))?)
-        .cgroups_path(parts.cgroup)
-        .devices(parts.devices.clone())
-        .build()
-        .map_err(describe("Linux part"))?;
-    // Pinwire writes the limits itself, where they are set, and libcontainer none.
-    linux.set_resources(None);
-    let (masked, read_only) = if workload.privileged {
-        (&[][..], &[][..])
-    } else {
-        (&mounts::MASKED[..], &mounts::READ_ONLY[..])
-    };
-    linux.set_masked_paths(Some(masked.iter().map(|&path| path.to_owned()).collect()));
-    linux.set_readonly_paths(Some(
-        read_only.iter().map(|&path| path.to_owned()).collect(),
-    ));
+    let linux = linux(workload, &parts).map_err(describe("Linux part"))?;
     let root = RootBuilder::default()
         .path(parts.root)
         .readonly(workload.read_only_root);
@@ -154,6 +138,23 @@ pub fn build(
         .build()
         .map_err(describe("configuration"))?;
     Ok((spec, confinement))
+}
+
+fn linux(workload: &Workload, parts: &Parts<'_>) -> Result<Linux, OciSpecError> {
+    let mut linux = LinuxBuilder::default()
+        .namespaces(namespaces(parts)?)
+        .cgroups_path(parts.cgroup)
+        .devices(parts.devices.clone())
+        .build()?;
+    // Pinwire writes the limits itself, where they are set, and libcontainer none.
+    linux.set_resources(None);
+    let hidden = |paths: &[&str]| {
+        let paths = if workload.privileged { &[] } else { paths };
+        Some(paths.iter().map(|&path| path.to_owned()).collect())
+    };
+    linux.set_masked_paths(hidden(&mounts::MASKED));
+    linux.set_readonly_paths(hidden(&mounts::READ_ONLY));
+    Ok(linux)
 }
 
 /// The process as libcontainer is to start it: with the two capabilities more that the confinement itself needs (a

@@ -1,7 +1,7 @@
 //! The mounts of a pod's volumes: checks or makes what is to be mounted, and says it in the terms of the OCI runtime
 //! specification. Mounts nothing itself.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, File, FileType, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -128,51 +128,57 @@ fn empty(volume: &str, memory: bool, directories: Directories<'_>) -> Result<Pat
 }
 
 fn check(path: &Path, kind: HostPath, destination: &Path) -> Result<(), VolumeError> {
-    let host = |source| VolumeError::Host {
-        path: path.to_owned(),
-        destination: destination.to_owned(),
-        source,
+    let found = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => make(path, kind),
+        found => found.map(|metadata| Some(metadata.file_type())),
     };
-    let kind_of = match fs::metadata(path) {
-        Ok(metadata) => Some(metadata.file_type()),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(host(error)),
-    };
-    let (right, wanted) = match (kind, kind_of) {
-        (HostPath::DirectoryOrCreate, None) => {
-            return DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(path)
-                .map_err(host);
+    let (path, destination) = (path.to_owned(), destination.to_owned());
+    match (found, wanted(kind)) {
+        (Err(source), _) => Err(VolumeError::Host {
+            path,
+            destination,
+            source,
+        }),
+        (Ok(Some(found)), Some((is_right, wanted))) if !is_right(&found) => {
+            Err(VolumeError::Kind {
+                path,
+                destination,
+                wanted,
+            })
         }
-        (HostPath::FileOrCreate, None) => {
-            let options = fs::OpenOptions::new()
+        (Ok(_), _) => Ok(()),
+    }
+}
+
+/// Makes what is not there, if it may be made; `None` says that it was.
+fn make(path: &Path, kind: HostPath) -> io::Result<Option<FileType>> {
+    match kind {
+        HostPath::DirectoryOrCreate => {
+            DirBuilder::new().recursive(true).mode(0o755).create(path)?;
+        }
+        HostPath::FileOrCreate => {
+            File::options()
                 .write(true)
                 .create_new(true)
                 .mode(0o644)
-                .open(path);
-            return options.map(drop).map_err(host);
+                .open(path)?;
         }
-        (_, None) => return Err(host(ErrorKind::NotFound.into())),
-        (HostPath::Any, Some(_)) => (true, "file"),
-        (HostPath::DirectoryOrCreate | HostPath::Directory, Some(kind)) => {
-            (kind.is_dir(), "directory")
-        }
-        (HostPath::FileOrCreate | HostPath::File, Some(kind)) => (kind.is_file(), "regular file"),
-        (HostPath::Socket, Some(kind)) => (kind.is_socket(), "UNIX socket"),
-        (HostPath::CharDevice, Some(kind)) => (kind.is_char_device(), "character device"),
-        (HostPath::BlockDevice, Some(kind)) => (kind.is_block_device(), "block device"),
-    };
-    let (path, destination) = (path.to_owned(), destination.to_owned());
-    if right {
-        Ok(())
-    } else {
-        Err(VolumeError::Kind {
-            path,
-            destination,
-            wanted,
-        })
+        _ => return Err(ErrorKind::NotFound.into()),
+    }
+    Ok(None)
+}
+
+type Wanted = (fn(&FileType) -> bool, &'static str);
+
+/// How to tell that a file is what was asked for, and what that is called; `None` where anything is.
+fn wanted(kind: HostPath) -> Option<Wanted> {
+    match kind {
+        HostPath::Any => None,
+        HostPath::DirectoryOrCreate | HostPath::Directory => Some((FileType::is_dir, "directory")),
+        HostPath::FileOrCreate | HostPath::File => Some((FileType::is_file, "regular file")),
+        HostPath::Socket => Some((FileType::is_socket, "UNIX socket")),
+        HostPath::CharDevice => Some((FileType::is_char_device, "character device")),
+        HostPath::BlockDevice => Some((FileType::is_block_device, "block device")),
     }
 }
 

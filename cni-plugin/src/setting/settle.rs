@@ -26,25 +26,45 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Waits until the links that settings bring up are in operation, where their other ends are up as well, and their IPv6
-/// addresses usable; at most two seconds. To be called after the namespaces of *both* ends were told their settings. From
-/// Linux 6.8 on, asking for a link brings it into operation (`linkwatch_sync_dev` in `rtnl_getlink`).
+/// Waits until the links that settings bring up in a node's namespace are in operation, where their other ends are up as
+/// well, and its IPv6 addresses usable; at most two seconds. To be called after the namespaces of *both* ends were told
+/// their settings.
 ///
 /// # Errors
 /// [`NetlinkError`], if the namespace cannot be entered or a link not be read. A link that does not exist is no error.
 pub fn settle(netns: &Netns, settings: &[Setting]) -> Result<(), NetlinkError> {
     let mut socket = Netlink::route(netns)?;
     let deadline = Instant::now() + PATIENCE;
+    wait_for_links(&mut socket, settings, deadline)?;
+    while !are_usable(&mut socket)? && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// The same for the host's namespace: its IPv6 addresses are not waited for, since duplicate address detection, which a
+/// node does without, takes a second there.
+///
+/// # Errors
+/// As [`settle`].
+pub fn settle_host(netns: &Netns, settings: &[Setting]) -> Result<(), NetlinkError> {
+    let mut socket = Netlink::route(netns)?;
+    wait_for_links(&mut socket, settings, Instant::now() + PATIENCE)
+}
+
+/// From Linux 6.8 on, asking for a link brings it into operation (`linkwatch_sync_dev` in `rtnl_getlink`).
+fn wait_for_links(
+    socket: &mut Netlink,
+    settings: &[Setting],
+    deadline: Instant,
+) -> Result<(), NetlinkError> {
     for setting in settings {
         let Setting::LinkUp { interface } = setting else {
             continue;
         };
-        while is_coming_up(&mut socket, interface.as_str())? && Instant::now() < deadline {
+        while is_coming_up(socket, interface.as_str())? && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
         }
-    }
-    while !are_usable(&mut socket)? && Instant::now() < deadline {
-        std::thread::sleep(PAUSE);
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Takes a topology down, whatever of it exists: with its record or without, whole, half made or half removed.
 //!
 //! Everything is found by names that follow from the topology's own: its control group holds every process, its
-//! namespaces are mounted below one directory, its files lie below two. A record adds what makes the end gentle (grace
-//! periods) and quick (the host's ends of wires). The record goes last, so that whoever is killed here can be followed.
+//! namespaces and writable layers are in one tmpfs, its other files below one directory. A record adds what makes the end
+//! gentle (grace periods) and quick (the host's ends of wires). It is in the tmpfs, which goes last, so that whoever is
+//! killed here can be followed.
 
 use std::convert::Infallible;
 use std::fs;
@@ -10,11 +11,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pinwire_cni::netns::{Netns, NetnsError};
 use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
 
-use super::namespaces::{self, NamespacesError};
+use super::memory::{self, MemoryError};
 use super::process;
 use super::progress::Progress;
 use crate::paths::TopologyPaths;
@@ -38,9 +40,12 @@ pub enum LeftBehind {
     /// A wire remains.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// Network namespaces remain.
+    /// The topology's state remains.
     #[error(transparent)]
-    Namespaces(#[from] NamespacesError),
+    Memory(#[from] MemoryError),
+    /// A network namespace remains.
+    #[error(transparent)]
+    Netns(#[from] NetnsError),
     /// A file or directory remains.
     #[error("cannot remove `{}`", path.display())]
     File {
@@ -110,24 +115,31 @@ pub(super) fn clear(
     }
     left.extend(kill(paths, progress));
     left.extend(delete_host_ends(record, progress));
-    let namespaces = paths.namespaces();
     let nodes = record.map_or(1, |record| record.deployment.nodes.len());
     left.extend(
         progress
-            .step("drop namespaces", nodes, |_| {
-                namespaces::drop_all(&namespaces)
-            })
-            .err()
-            .map(Into::into),
-    );
-    left.extend(
-        progress
-            .step("remove files", nodes, |_| {
-                remove_files(paths, left.is_empty())
-            })
+            .step("remove files", nodes, |_| remove_directory(&paths.data))
             .err(),
     );
+    let whole = left.is_empty();
+    let dropped = progress.step("drop namespaces", nodes, |_| match whole {
+        true => memory::drop_all(&paths.state).map_err(LeftBehind::from),
+        false => drop_namespaces(paths),
+    });
+    left.extend(dropped.err());
     left
+}
+
+/// Drops the network namespaces alone: the record stays for whoever removes the rest.
+fn drop_namespaces(paths: &TopologyPaths) -> Result<(), LeftBehind> {
+    for entry in fs::read_dir(paths.namespaces())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        Netns::remove(&entry.path())?;
+    }
+    Ok(())
 }
 
 /// Asks all containers of a topology to end.
@@ -211,15 +223,6 @@ fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<Lef
     });
     let Ok(errors) = deleted;
     errors.into_iter().map(Into::into).collect()
-}
-
-/// Removes the topology's files; its record only if nothing else is left of it.
-fn remove_files(paths: &TopologyPaths, with_record: bool) -> Result<(), LeftBehind> {
-    remove_directory(&paths.data)?;
-    if with_record {
-        return remove_directory(&paths.state);
-    }
-    remove_directory(&paths.containers())
 }
 
 fn remove_file(path: &Path) -> Result<(), LeftBehind> {

@@ -15,7 +15,6 @@ use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
 
 use super::down::{self, LeftBehind};
-use super::namespaces::{self, NamespacesError};
 use super::parallel;
 use super::process;
 use super::progress::Progress;
@@ -33,9 +32,6 @@ pub enum StepError {
     /// Somebody asked for an end.
     #[error("interrupted")]
     Interrupted,
-    /// The directory of the network namespaces cannot be made.
-    #[error("cannot prepare the network namespaces")]
-    Namespaces(#[from] NamespacesError),
     /// A network namespace cannot be made or removed.
     #[error("node `{node}` cannot get its network namespace")]
     Netns {
@@ -166,7 +162,7 @@ impl Executor<'_> {
             if nodes.is_empty() {
                 return Ok(());
             }
-            namespaces::make(&paths.namespaces())?;
+            make_directory(&paths.namespaces())?;
             parallel::each(nodes, vec![(); parallel::width()], |(), node| {
                 go_on(interrupt, bar)?;
                 // One that is there and not in the record, or no namespace any more, is a remnant.
@@ -212,7 +208,11 @@ impl Executor<'_> {
                 vec![(); parallel::width()],
                 |(), (place, settings)| {
                     bar.inc(1);
-                    setting::settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
+                    let settle = match place {
+                        Place::Host => setting::settle_host,
+                        Place::Netns(_) => setting::settle,
+                    };
+                    settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
                         place: place.clone(),
                         source,
                     })

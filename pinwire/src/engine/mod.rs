@@ -5,7 +5,7 @@
 
 mod down;
 mod execute;
-mod namespaces;
+mod memory;
 mod observe;
 pub mod parallel;
 pub mod process;

@@ -1,13 +1,16 @@
 //! Brings a deployment up, or changes a running one into it; whatever fails is undone.
 
+use std::time::Duration;
+
 use pinwire_cni::netns::Netns;
 use pinwire_cni::wire::Place;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::zygote::{Zygote, ZygoteError};
 use serde::Serialize;
 
-use super::down::{self, LeftBehind};
+use super::down::{self, Haste, LeftBehind};
 use super::execute::{Executor, StepError};
+use super::memory::{self, MemoryError};
 use super::observe::{self, ObserveError};
 use super::parallel;
 use super::progress::{Progress, Timing};
@@ -49,6 +52,9 @@ pub enum UpError {
         /// Its name.
         interface: String,
     },
+    /// The directory of the topology's state cannot be made.
+    #[error("cannot prepare the topology's state")]
+    Memory(#[from] MemoryError),
     /// The processes that make containers cannot be started.
     #[error("cannot prepare to start containers")]
     Zygote(#[from] ZygoteError),
@@ -61,17 +67,20 @@ pub enum UpError {
     /// Signals cannot be held back.
     #[error("cannot hold signals back (signalfd)")]
     Signals(#[from] nix::errno::Errno),
-    /// A step failed; everything that was changed is undone.
+    /// A step failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// Something failed; everything that was changed is undone.
     #[error("everything that was changed is undone")]
-    Undone(#[source] Box<StepError>),
-    /// A step failed, and so did undoing it.
+    Undone(#[source] Box<UpError>),
+    /// Something failed, and so did undoing it.
     #[error(
         "what was changed could not all be undone, `pinwire down` removes the rest: {}",
         listed(left)
     )]
     NotUndone {
         /// What failed first.
-        source: Box<StepError>,
+        source: Box<UpError>,
         /// What failed while it was undone.
         left: Vec<String>,
     },
@@ -163,12 +172,7 @@ impl Up<'_> {
             })?;
             return Ok((deployment, observed));
         }
-        let left = down::clear(
-            self.paths,
-            record.as_ref(),
-            down::Haste::Kill,
-            &mut self.progress,
-        );
+        let left = down::clear(self.paths, record.as_ref(), Haste::Kill, &mut self.progress);
         if !left.is_empty() {
             return Err(UpError::LeftBehind(told(&left)));
         }
@@ -185,50 +189,69 @@ impl Up<'_> {
         changes: &Changes,
         interrupt: &Interrupt,
     ) -> Result<(), UpError> {
-        let count = changes
-            .start
-            .len()
-            .max(old.nodes.iter().map(|node| node.containers.len()).sum());
-        let mut zygotes = self.fork(count)?;
-        let both = old.union(wanted);
-        Record::new(State::Changing, both.clone()).write(self.paths)?;
-        let mut executor = Executor {
-            paths: self.paths,
-            zygotes: &mut zygotes,
-            interrupt: Some(interrupt),
-            progress: &mut self.progress,
-            grace: down::grace_of(old),
-        };
-        let Err(source) = executor.carry_out(changes) else {
-            Record::new(State::Up, wanted.clone()).write(self.paths)?;
-            return Ok(());
-        };
-        executor.interrupt = None;
+        let record = Record::new(State::Changing, old.union(wanted));
+        let grace = down::grace_of(old);
+        let done = memory::make(&self.paths.state)
+            .map_err(UpError::from)
+            .and_then(|()| Ok(record.write(self.paths)?))
+            .and_then(|()| self.execute(changes, Some(interrupt), grace))
+            .and_then(|()| Ok(Record::new(State::Up, wanted.clone()).write(self.paths)?));
+        let Err(source) = done else { return Ok(()) };
+        let source = Box::new(source);
         let left = if old.nodes.is_empty() {
-            drop(zygotes);
             told(&down::clear(
                 self.paths,
-                None,
-                down::Haste::Kill,
+                Some(&record),
+                Haste::Kill,
                 &mut self.progress,
             ))
         } else {
-            restore(&mut executor, &both, old)
+            let restored = self.restore(&record.deployment, old, grace);
+            restored
                 .err()
+                .map(|error| chain(&error))
                 .into_iter()
                 .collect()
         };
         if left.is_empty() {
-            Err(UpError::Undone(Box::new(source)))
+            Err(UpError::Undone(source))
         } else {
-            Err(UpError::NotUndone {
-                source: Box::new(source),
-                left,
-            })
+            Err(UpError::NotUndone { source, left })
         }
     }
 
-    /// Forks the processes that make `count` containers; must be called while this process has one thread.
+    /// Leads from whatever of `both` exists back to the deployment that was up before.
+    fn restore(
+        &mut self,
+        both: &Deployment,
+        old: &Deployment,
+        grace: Duration,
+    ) -> Result<(), UpError> {
+        let observed = observe::observe(both, self.paths)?;
+        let back = Changes::between(both, &observed, old);
+        self.execute(&back, None, grace)?;
+        Ok(Record::new(State::Up, old.clone()).write(self.paths)?)
+    }
+
+    fn execute(
+        &mut self,
+        changes: &Changes,
+        interrupt: Option<&Interrupt>,
+        grace: Duration,
+    ) -> Result<(), UpError> {
+        let mut zygotes = self.fork(changes.start.len())?;
+        let mut executor = Executor {
+            paths: self.paths,
+            zygotes: &mut zygotes,
+            interrupt,
+            progress: &mut self.progress,
+            grace,
+        };
+        Ok(executor.carry_out(changes)?)
+    }
+
+    /// Forks the processes that make `count` containers, after the state's tmpfs was mounted, which they must see, and while
+    /// this process has one thread.
     fn fork(&mut self, count: usize) -> Result<Vec<Zygote>, UpError> {
         let width = parallel::width().min(count);
         let paths = self.paths;
@@ -242,16 +265,6 @@ impl Up<'_> {
                 .collect()
         })
     }
-}
-
-/// Leads back to the deployment that was up before.
-fn restore(executor: &mut Executor<'_>, both: &Deployment, old: &Deployment) -> Result<(), String> {
-    let observed = observe::observe(both, executor.paths).map_err(|error| chain(&error))?;
-    let back = Changes::between(both, &observed, old);
-    executor.carry_out(&back).map_err(|error| chain(&error))?;
-    Record::new(State::Up, old.clone())
-        .write(executor.paths)
-        .map_err(|error| chain(&error))
 }
 
 /// Refuses, before anything is changed, to make an interface on the host that is there already and not the topology's.

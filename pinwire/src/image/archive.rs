@@ -75,46 +75,29 @@ impl Archive {
         let Some(mut name) = clean(Path::new(name)) else {
             return Ok(None);
         };
-        match &self.content {
-            Content::Directory => {
-                let path = self.path.join(name);
-                let file = match File::open(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    file => file.at("open", &path)?,
-                };
-                let metadata = file.metadata().at("fstat", &path)?;
-                let size = metadata.len();
-                Ok(metadata.is_file().then_some((
-                    Section {
-                        file,
-                        offset: 0,
-                        end: size,
-                    },
-                    size,
-                )))
-            }
-            Content::Tar { file, members } => {
-                // Links to links are followed, but not in circles.
-                for _ in 0..8 {
-                    match members.get(&name) {
-                        Some(Member::File { offset, size }) => {
-                            let file = file.try_clone().at("dup", &self.path)?;
-                            return Ok(Some((
-                                Section {
-                                    file,
-                                    offset: *offset,
-                                    end: offset + size,
-                                },
-                                *size,
-                            )));
-                        }
-                        Some(Member::Link(target)) => name.clone_from(target),
-                        None => return Ok(None),
-                    }
+        let (file, members) = match &self.content {
+            Content::Directory => return whole_file(&self.path.join(name)),
+            Content::Tar { file, members } => (file, members),
+        };
+        // Links to links are followed, but not in circles.
+        for _ in 0..8 {
+            match members.get(&name) {
+                Some(Member::File { offset, size }) => {
+                    let file = file.try_clone().at("dup", &self.path)?;
+                    return Ok(Some((
+                        Section {
+                            file,
+                            offset: *offset,
+                            end: offset + size,
+                        },
+                        *size,
+                    )));
                 }
-                Ok(None)
+                Some(Member::Link(target)) => name.clone_from(target),
+                None => return Ok(None),
             }
         }
+        Ok(None)
     }
 
     /// The whole of a small file.
@@ -197,6 +180,24 @@ pub(super) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(stream)),
         Compression::Zstandard => Box::new(zstd::Decoder::with_buffer(stream)?),
     })
+}
+
+/// A regular file of the host.
+fn whole_file(path: &Path) -> Result<Option<(Section, u64)>, Error> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.at("open", path)?,
+    };
+    let metadata = file.metadata().at("fstat", path)?;
+    let end = metadata.len();
+    Ok(metadata.is_file().then_some((
+        Section {
+            file,
+            offset: 0,
+            end,
+        },
+        end,
+    )))
 }
 
 fn decompress_whole(file: &File, scratch: &Path, limits: &Limits) -> io::Result<File> {

@@ -86,44 +86,74 @@ impl Documents {
             "diff_ids": layers.iter().map(|layer| layer.digest).collect::<Vec<_>>(),
         });
         let configuration = text(&configuration)?;
-        let unbuildable = |error: oci_spec::OciSpecError| Error::Unsupported {
-            what: error.to_string(),
-        };
-        let layer_descriptors: Vec<_> = layers
-            .iter()
-            .map(|layer| descriptor(MediaType::ImageLayer, layer.digest, layer.bytes))
-            .collect::<Result<_, _>>()?;
-        let manifest = ImageManifestBuilder::default()
-            .schema_version(2_u32)
-            .media_type(MediaType::ImageManifest)
-            .config(document(MediaType::ImageConfig, &configuration)?)
-            .layers(layer_descriptors)
-            .build()
-            .map_err(unbuildable)?;
-        let manifest = text(&manifest)?;
-        let mut entry = document(MediaType::ImageManifest, &manifest)?;
-        // One key only: a map of several would be written in any order.
-        entry.set_annotations(Some(HashMap::from([(
-            "org.opencontainers.image.ref.name".to_owned(),
-            name.to_owned(),
-        )])));
-        let index = ImageIndexBuilder::default()
-            .schema_version(2_u32)
-            .media_type(MediaType::ImageIndex)
-            .manifests(vec![entry])
-            .build()
-            .map_err(unbuildable)?;
-        let docker = json!([{
+        let manifest = manifest(&configuration, layers)?;
+        let index = index_of(&manifest, name)?;
+        let docker = text(&json!([{
             "Config": blob_name(&Digest::of(&configuration)),
             "RepoTags": [name],
             "Layers": layers.iter().map(|layer| blob_name(&layer.digest)).collect::<Vec<_>>(),
-        }]);
+        }]))?;
         Ok(Self {
-            index: text(&index)?,
-            docker: text(&docker)?,
             configuration,
             manifest,
+            index,
+            docker,
         })
+    }
+
+    /// All of them with their names in the archive.
+    fn files(&self) -> [(String, &[u8]); 5] {
+        [
+            (
+                blob_name(&Digest::of(&self.configuration)),
+                &self.configuration,
+            ),
+            (blob_name(&Digest::of(&self.manifest)), &self.manifest),
+            ("index.json".to_owned(), &self.index),
+            ("manifest.json".to_owned(), &self.docker),
+            (
+                "oci-layout".to_owned(),
+                br#"{"imageLayoutVersion":"1.0.0"}"#,
+            ),
+        ]
+    }
+}
+
+fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error> {
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|layer| descriptor(MediaType::ImageLayer, layer.digest, layer.bytes))
+        .collect::<Result<_, _>>()?;
+    let manifest = ImageManifestBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageManifest)
+        .config(document(MediaType::ImageConfig, configuration)?)
+        .layers(layers)
+        .build()
+        .map_err(unbuildable)?;
+    text(&manifest)
+}
+
+fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, Error> {
+    let mut entry = document(MediaType::ImageManifest, manifest)?;
+    // One key only: a map of several would be written in any order.
+    let annotation = (
+        "org.opencontainers.image.ref.name".to_owned(),
+        name.to_owned(),
+    );
+    entry.set_annotations(Some(HashMap::from([annotation])));
+    let index = ImageIndexBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests(vec![entry])
+        .build()
+        .map_err(unbuildable)?;
+    text(&index)
+}
+
+fn unbuildable(error: oci_spec::OciSpecError) -> Error {
+    Error::Unsupported {
+        what: error.to_string(),
     }
 }
 
@@ -137,28 +167,9 @@ fn write(
     for directory in ["blobs/", "blobs/sha256/"] {
         archive.append_data(&mut header(EntryType::Directory, 0), directory, io::empty())?;
     }
-    let small = [
-        (
-            blob_name(&Digest::of(&documents.configuration)),
-            documents.configuration.as_slice(),
-        ),
-        (
-            blob_name(&Digest::of(&documents.manifest)),
-            &documents.manifest,
-        ),
-        ("index.json".to_owned(), &documents.index),
-        ("manifest.json".to_owned(), &documents.docker),
-        (
-            "oci-layout".to_owned(),
-            br#"{"imageLayoutVersion":"1.0.0"}"#,
-        ),
-    ];
-    for (name, bytes) in small {
-        archive.append_data(
-            &mut header(EntryType::Regular, bytes.len() as u64),
-            name,
-            bytes,
-        )?;
+    for (name, bytes) in documents.files() {
+        let mut header = header(EntryType::Regular, bytes.len() as u64);
+        archive.append_data(&mut header, name, bytes)?;
     }
     let mut written = Vec::new();
     for layer in layers {
@@ -207,13 +218,7 @@ fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
 }
 
 fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, Error> {
-    let digest: oci_spec::image::Digest =
-        digest
-            .to_string()
-            .parse()
-            .map_err(|error: oci_spec::OciSpecError| Error::Unsupported {
-                what: error.to_string(),
-            })?;
+    let digest: oci_spec::image::Digest = digest.to_string().parse().map_err(unbuildable)?;
     Ok(Descriptor::new(media_type, bytes, digest))
 }
 

@@ -32,6 +32,21 @@ struct Source {
     layers: Vec<LayerSource>,
 }
 
+impl Source {
+    /// What the index is to hold, `bytes` being those of the layers' files.
+    fn record(self, bytes: u64) -> (Vec<Reference>, Record) {
+        let record = Record {
+            digest: self.digest,
+            manifest: self.manifest,
+            layers: self.layers.iter().map(|layer| layer.unpacked).collect(),
+            bytes,
+            configuration: self.configuration,
+            made_from: Vec::new(),
+        };
+        (self.names, record)
+    }
+}
+
 /// A layer as an archive describes it.
 struct LayerSource {
     /// Its name in the archive.
@@ -74,25 +89,7 @@ impl Store {
             for layer in &source.layers {
                 bytes += self.add_layer(&archive, layer, limits, &mut meter)?;
             }
-            let layers = source.layers.iter().map(|layer| layer.unpacked).collect();
-            let Source {
-                names,
-                configuration,
-                digest,
-                manifest,
-                ..
-            } = source;
-            records.push((
-                names,
-                Record {
-                    digest,
-                    manifest,
-                    layers,
-                    bytes,
-                    configuration,
-                    made_from: Vec::new(),
-                },
-            ));
+            records.push(source.record(bytes));
         }
         self.register(records)
     }

@@ -44,10 +44,7 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = |reason: &str| Err(format!("`{text}` is not an image reference: {reason}"));
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => match digest.parse::<Digest>() {
-                Ok(digest) => (rest, Some(digest)),
-                Err(error) => return refuse(&error),
-            },
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };
         let (name, tag) = split_tag(rest);
@@ -67,20 +64,12 @@ impl FromStr for Reference {
                 "a repository has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`",
             );
         }
-        let library = if domain == "docker.io" && !path.contains('/') {
-            "library/"
-        } else {
-            ""
-        };
-        let name = format!("{domain}/{library}{path}");
+        let official = domain == "docker.io" && !path.contains('/');
+        let name = format!("{domain}/{}{path}", if official { "library/" } else { "" });
         if name.len() > NAME_MAX {
             return refuse("its repository is longer than 255 bytes");
         }
-        let tag = tag.or(if digest.is_none() {
-            Some("latest")
-        } else {
-            None
-        });
+        let tag = tag.or(digest.is_none().then_some("latest"));
         Ok(Self {
             name,
             tag: tag.map(str::to_owned),

@@ -49,7 +49,7 @@ pub(crate) struct Spec {
 pub(crate) struct Container {
     pub(crate) name: String,
     pub(crate) image: String,
-    pub(crate) image_pull_policy: Option<crate::topology::PullPolicy>,
+    pub(crate) image_pull_policy: Option<PullPolicy>,
     pub(crate) command: Option<Vec<String>>,
     pub(crate) args: Option<Vec<String>>,
     #[serde(default)]
@@ -180,4 +180,12 @@ pub(crate) enum Medium {
     #[serde(rename = "")]
     Disk,
     Memory,
+}
+
+/// `imagePullPolicy` of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum PullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
 }

@@ -44,51 +44,54 @@ impl PacketSocket {
         destination: SocketAddrV4,
         buffer: i32,
     ) -> Result<Self, Error> {
+        use libc::{SOL_PACKET, SOL_SOCKET};
         // With protocol 0 it receives nothing until the filter is there.
         let socket = Self::bound(interface, 0)?;
         socket.set(
             "setsockopt SO_TIMESTAMPNS",
-            libc::SOL_SOCKET,
+            SOL_SOCKET,
             libc::SO_TIMESTAMPNS,
             &1_i32,
         )?;
         socket.set(
             "setsockopt SO_RCVBUFFORCE",
-            libc::SOL_SOCKET,
+            SOL_SOCKET,
             libc::SO_RCVBUFFORCE,
             &buffer,
         )?;
-        socket.set(
-            "setsockopt PACKET_IGNORE_OUTGOING",
-            libc::SOL_PACKET,
-            libc::PACKET_IGNORE_OUTGOING,
-            &1_i32,
-        )?;
-        let filter = filter::program(destination);
+        let call = "setsockopt PACKET_IGNORE_OUTGOING";
+        socket.set(call, SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32)?;
+        let mut filter = filter::program(destination);
         let program = libc::sock_fprog {
             len: filter.len() as u16,
-            filter: filter.as_ptr().cast_mut(),
+            filter: filter.as_mut_ptr(),
         };
         socket.set(
             "setsockopt SO_ATTACH_FILTER",
-            libc::SOL_SOCKET,
+            SOL_SOCKET,
             libc::SO_ATTACH_FILTER,
             &program,
         )?;
+        socket.accept_any_address(interface)?;
+        socket.bind(interface, libc::ETH_P_IP as u16)?;
+        Ok(socket)
+    }
+
+    /// Promiscuous mode, until the socket is closed.
+    fn accept_any_address(&self, interface: &Interface) -> Result<(), Error> {
         let membership = libc::packet_mreq {
             mr_ifindex: interface.index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        socket.set(
-            "setsockopt PACKET_ADD_MEMBERSHIP",
+        let call = "setsockopt PACKET_ADD_MEMBERSHIP";
+        self.set(
+            call,
             libc::SOL_PACKET,
             libc::PACKET_ADD_MEMBERSHIP,
             &membership,
-        )?;
-        socket.bind(interface, libc::ETH_P_IP as u16)?;
-        Ok(socket)
+        )
     }
 
     /// Sends one frame.

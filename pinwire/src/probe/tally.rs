@@ -13,39 +13,19 @@ pub(super) fn tally(probe: &Probe, sent: Sent, received: Received) -> Result<Out
             interface: probe.egress.clone(),
         });
     }
-    let mut latencies: Vec<Option<u64>> = vec![None; sent.stamps.len()];
-    let mut seen = vec![false; sent.stamps.len()];
-    let (mut unique, mut duplicated, mut reordered, mut unusable, mut next) = (0, 0, 0, 0, 0);
-    for arrival in &received.arrivals {
-        let index = arrival.index as usize;
-        if std::mem::replace(&mut seen[index], true) {
-            duplicated += 1;
-            continue;
-        }
-        unique += 1;
-        // RFC 4737, section 3.3: reordered is what comes after something that was sent later.
-        if arrival.index < next {
-            reordered += 1;
-        } else {
-            next = arrival.index + 1;
-        }
-        latencies[index] = arrival
-            .stamp
-            .checked_sub(sent.stamps[index])
-            .filter(|_| arrival.stamp != 0);
-        unusable += u64::from(latencies[index].is_none());
-    }
+    let fates = Fates::of(&sent, &received);
     let taken = sent.stamps.iter().filter(|stamp| **stamp != 0).count() as u64;
-    let missing = taken.saturating_sub(unique);
     let seconds = sent.elapsed_ns as f64 / 1e9;
     Ok(Outcome {
         sent: taken,
         refused: sent.stamps.len() as u64 - taken,
-        received: unique,
-        lost: missing.saturating_sub(received.dropped),
+        received: fates.received,
+        lost: taken
+            .saturating_sub(fates.received)
+            .saturating_sub(received.dropped),
         receiver_drops: received.dropped,
-        duplicated,
-        reordered,
+        duplicated: fates.duplicated,
+        reordered: fates.reordered,
         bytes: received.bytes,
         offered_pps: probe.rate_pps,
         sent_pps: if seconds > 0.0 {
@@ -54,11 +34,48 @@ pub(super) fn tally(probe: &Probe, sent: Sent, received: Received) -> Result<Out
             0.0
         },
         elapsed_ns: sent.elapsed_ns,
-        latency_ns: Distribution::of(latencies.into_iter().flatten().collect())?,
+        unusable_stamps: fates.received - fates.latencies.len() as u64,
+        latency_ns: Distribution::of(fates.latencies)?,
         lateness_ns: Distribution::of(sent.lateness)?,
-        unusable_stamps: unusable,
         clock_shift_ns: sent.clock_shift_ns,
     })
+}
+
+/// What became of the frames.
+#[derive(Default)]
+struct Fates {
+    received: u64,
+    duplicated: u64,
+    reordered: u64,
+    /// Of the first copies, as far as their stamps can be.
+    latencies: Vec<u64>,
+}
+
+impl Fates {
+    fn of(sent: &Sent, received: &Received) -> Self {
+        let mut fates = Self::default();
+        let mut seen = vec![false; sent.stamps.len()];
+        let mut next = 0;
+        for arrival in &received.arrivals {
+            let index = arrival.index as usize;
+            if std::mem::replace(&mut seen[index], true) {
+                fates.duplicated += 1;
+                continue;
+            }
+            fates.received += 1;
+            // RFC 4737, section 3.3: reordered is what comes after something that was sent later.
+            if arrival.index < next {
+                fates.reordered += 1;
+            } else {
+                next = arrival.index + 1;
+            }
+            let stamps = Some(sent.stamps[index]).filter(|stamp| *stamp != 0);
+            fates
+                .latencies
+                .extend(stamps.and_then(|sent| arrival.stamp.checked_sub(sent)));
+        }
+        fates
+    }
 }
 
 #[cfg(test)]

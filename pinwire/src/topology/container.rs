@@ -7,7 +7,7 @@ use pinwire_cni::name::NodeName;
 use pinwire_shim::workload::Workload;
 
 use super::{Container, resources, security, volume};
-use crate::manifest::pod::{self, Spec};
+use crate::manifest::pod::{self, PullPolicy, Spec};
 use crate::manifest::report::Report;
 use crate::manifest::tree::Tree;
 
@@ -43,7 +43,6 @@ pub(super) fn build(spec: &Spec, tree: &Tree, report: &mut Report) -> Vec<Contai
         containers.push(Container {
             name: container.name.clone(),
             image: container.image.clone(),
-            pull_policy: container.image_pull_policy,
             workload,
         });
     }
@@ -56,6 +55,12 @@ fn check_identity(container: &pod::Container, tree: &Tree, report: &mut Report) 
         report.error(
             tree.place_of("name"),
             format!("`{name}` is not a container name: write a DNS label (RFC 1123)"),
+        );
+    }
+    if container.image_pull_policy == Some(PullPolicy::Always) {
+        report.warning(
+            tree.place_of("imagePullPolicy"),
+            "`imagePullPolicy: Always` has no effect here: nothing is pulled",
         );
     }
     if container.image.is_empty()

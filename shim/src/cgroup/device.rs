@@ -110,23 +110,31 @@ fn program() -> Vec<u64> {
         CHARACTER,
     ));
     for (number, minors) in DEVICES {
-        if minors.is_empty() {
-            program.push(instruction(IF_EQUAL, major, 0, allow(&program), number));
-            continue;
-        }
         let skip = i16::try_from(minors.len()).unwrap_or(i16::MAX);
-        program.push(instruction(UNLESS_EQUAL, major, 0, skip, number));
+        // Without minor numbers all are meant; with them, another major number goes past their tests.
+        let (test, target) = if skip == 0 {
+            (IF_EQUAL, allow(&program))
+        } else {
+            (UNLESS_EQUAL, skip)
+        };
+        program.push(instruction(test, major, 0, target, number));
         for &number in minors {
             program.push(instruction(IF_EQUAL, minor, 0, allow(&program), number));
         }
     }
-    for verdict in [0, 1] {
-        program.extend([
-            instruction(SET, result, 0, 0, verdict),
-            instruction(EXIT, 0, 0, 0, 0),
-        ]);
-    }
+    program.extend(verdicts(result));
     program
+}
+
+/// The two ends of a program: refused, then allowed.
+fn verdicts(result: u8) -> impl Iterator<Item = u64> {
+    let end = move |value| {
+        [
+            instruction(SET, result, 0, 0, value),
+            instruction(EXIT, 0, 0, 0, 0),
+        ]
+    };
+    [0, 1].into_iter().flat_map(end)
 }
 
 /// Operations of BPF (RFC 9669), on 64 bits but for the load of 32.

@@ -17,6 +17,8 @@ use crate::volume::VolumeError;
 pub(super) enum StartError {
     #[error("`{0}` cannot be the id of a container")]
     Id(String),
+    #[error("there is a container `{0}` already: its control group exists")]
+    Exists(String),
     #[error("no network namespace came with the request")]
     NoNetwork,
     #[error("failed to make the directory {} (mkdir)", path.display())]

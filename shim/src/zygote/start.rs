@@ -104,6 +104,11 @@ impl Starter {
         network: &OwnedFd,
     ) -> Result<Started, StartError> {
         check_id(&request.id)?;
+        let group = self.topology.child(&request.id)?;
+        if group.exists() {
+            // Not touched, and above all not undone: it may be running.
+            return Err(StartError::Exists(request.id.clone()));
+        }
         let mut undo = Undo::default();
         let bundle = self.scratch.join(&request.id);
         for path in [&bundle, &request.directory, &request.writable] {
@@ -121,7 +126,6 @@ impl Starter {
             &bundle.join("rootfs"),
             names,
         )?;
-        let group = self.topology.child(&request.id)?;
         undo.group = Some(group.clone());
         group.create()?;
         let created = container::create(
@@ -145,33 +149,9 @@ impl Starter {
         rootfs: &Rootfs,
         bundle: &'a Path,
     ) -> Result<Plan<'a>, StartError> {
-        let workload = &request.workload;
-        let directories = Directories {
-            disk: &request.volumes,
-            memory: &request.memory_volumes,
-        };
-        let volumes = workload
-            .mounts
-            .iter()
-            .map(|mount| volume::prepare(mount, directories));
-        let parts = Parts {
-            hostname: &request.hostname,
-            root: rootfs.path(),
-            network: &Path::new("/proc/self/fd").join(network.as_raw_fd().to_string()),
-            cgroup: &Path::new("/").join(&request.id),
-            cgroup_namespace: self.topology.is_unified(),
-            identity: rootfs
-                .accounts()?
-                .resolve(&request.image.user, workload.user.as_ref())?,
-            capabilities: self.capabilities(workload)?,
-            volumes: volumes.collect::<Result<_, _>>()?,
-            devices: if workload.privileged {
-                device::all(Path::new("/dev"))?
-            } else {
-                Vec::new()
-            },
-        };
-        let (spec, confinement) = spec::build(workload, &request.image, parts)?;
+        let network = Path::new("/proc/self/fd").join(network.as_raw_fd().to_string());
+        let parts = self.parts(request, &network, rootfs)?;
+        let (spec, confinement) = spec::build(&request.workload, &request.image, parts)?;
         rootfs.make_directory(&confinement.cwd)?;
         confinement
             .save(&request.directory)
@@ -186,6 +166,40 @@ impl Starter {
             stdin,
             stdout,
             stderr,
+        })
+    }
+
+    fn parts<'a>(
+        &self,
+        request: &'a StartRequest,
+        network: &'a Path,
+        rootfs: &'a Rootfs,
+    ) -> Result<Parts<'a>, StartError> {
+        let workload = &request.workload;
+        let directories = Directories {
+            disk: &request.volumes,
+            memory: &request.memory_volumes,
+        };
+        let volumes = workload
+            .mounts
+            .iter()
+            .map(|mount| volume::prepare(mount, directories));
+        Ok(Parts {
+            hostname: &request.hostname,
+            root: rootfs.path(),
+            network,
+            cgroup: Path::new(&request.id),
+            cgroup_namespace: self.topology.is_unified(),
+            identity: rootfs
+                .accounts()?
+                .resolve(&request.image.user, workload.user.as_ref())?,
+            capabilities: self.capabilities(workload)?,
+            volumes: volumes.collect::<Result<_, _>>()?,
+            devices: if workload.privileged {
+                device::all(Path::new("/dev"))?
+            } else {
+                Vec::new()
+            },
         })
     }
 

@@ -5,16 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pinwire_shim::process::State;
-use pinwire_shim::stop::stop;
-use pinwire_shim::workload::{HostPath, Mount, MountSource, Workload};
-use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
-use rustix::process::{Pid, Signal, kill_process};
+use pinwire_shim::stop::{Target, stop};
+use pinwire_shim::workload::Workload;
+use pinwire_shim::zygote::Zygote;
 
 use super::node::{Topology, at, chain, shell, wait_until};
 
 super::tests![
-    a_failed_start_leaves_nothing,
-    zygotes_killed_at_any_moment_leave_nothing,
+    an_id_is_taken_until_its_container_is_removed,
     zygotes_work_side_by_side,
     version_1_of_control_groups_suffices,
     version_2_of_control_groups_suffices,
@@ -24,135 +22,33 @@ super::tests![
     another_process_with_the_pid_is_spared,
 ];
 
-fn a_failed_start_leaves_nothing() {
+fn an_id_is_taken_until_its_container_is_removed() {
     let mut topology = Topology::new();
-    let pid = topology.zygote().pid();
-    let mounts = || fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap();
-    let before = mounts();
-    let request = topology.request("c", Workload::default());
-    let change = |change: fn(&mut StartRequest)| {
-        let mut request = request.clone();
-        change(&mut request);
-        request
+    let write = Workload {
+        command: Some(shell("echo once >> /file; cat /file; sleep 1000")),
+        ..Workload::default()
     };
-    for (name, request, expected) in [
-        (
-            "no such program",
-            change(|request| request.workload.command = Some(vec!["nothing".into()])),
-            "failed to execute `nothing` in the container (execve): No such file",
-        ),
-        (
-            "no program",
-            change(|request| request.workload.command = Some(vec!["/etc/passwd".into()])),
-            "Permission denied",
-        ),
-        (
-            "no such user",
-            change(|request| request.image.user = "nobody".into()),
-            "the user `nobody` is not in /etc/passwd",
-        ),
-        (
-            "no such layer",
-            change(|request| request.layers.push("/nowhere".into())),
-            "failed to open the layer /nowhere",
-        ),
-        (
-            "no layer",
-            change(|request| request.layers.clear()),
-            "the image has no layers",
-        ),
-        (
-            "a bad id",
-            change(|request| request.id = "a/b".into()),
-            "`a/b` cannot be the id",
-        ),
-        (
-            "a file as mount point",
-            change(|request| request.workload.working_dir = Some("/etc/passwd/x".into())),
-            "failed to open /etc/passwd/x",
-        ),
-        (
-            "a volume over a file",
-            change(|request| {
-                request.workload.mounts.push(Mount {
-                    destination: "/etc/passwd/x".into(),
-                    read_only: true,
-                    source: MountSource::Host {
-                        path: "/etc".into(),
-                        kind: HostPath::Directory,
-                    },
-                });
-            }),
-            "destination: \"/etc/passwd/x\"",
-        ),
-        (
-            "no network namespace",
-            change(|request| request.network = "/nowhere".into()),
-            "failed to open the network namespace /nowhere",
-        ),
-        (
-            "not a namespace",
-            change(|request| request.network = "/etc/hostname".into()),
-            "failed to create the container",
-        ),
-    ] {
-        let error = topology.zygote().start(&request).expect_err(name);
-        assert!(
-            chain(&error).contains(expected),
-            "{name}: {}",
-            chain(&error)
-        );
-        for path in [&request.directory, &request.writable] {
-            assert!(!path.exists(), "{name}: {}", path.display());
-        }
-        assert_eq!(topology.cgroup.children().unwrap(), ["zygote@0"], "{name}");
-        assert_eq!(topology.cgroup.processes().unwrap(), [pid], "{name}");
-    }
-    assert_eq!(mounts(), before);
-    // And the zygote still works.
-    assert_eq!(
-        topology.output("c", "echo alive", Workload::default()),
-        "alive\n"
-    );
-    topology.finish(&[]);
-}
-
-fn zygotes_killed_at_any_moment_leave_nothing() {
-    let mut topology = Topology::new();
-    drop(topology.take_zygote());
-    let mut interrupted = 0;
-    for round in 0..40u64 {
-        let mut zygote = Zygote::fork(&topology.cgroup, 1).unwrap();
-        let pid = Pid::from_raw(zygote.pid()).unwrap();
-        let requests: Vec<_> = (0..8)
-            .map(|id| topology.request(&format!("c{id}"), Workload::default()))
-            .collect();
-        let result = std::thread::scope(|scope| {
-            let starter = scope.spawn(|| {
-                requests
-                    .iter()
-                    .try_for_each(|request| zygote.start(request).map(drop))
-            });
-            // Spread over the time that eight containers take, whatever the machine.
-            std::thread::sleep(Duration::from_micros(500 + round * 900));
-            kill_process(pid, Signal::KILL).unwrap();
-            starter.join().unwrap()
-        });
-        interrupted += usize::from(matches!(
-            result,
-            Err(ZygoteError::Ended | ZygoteError::Send(_) | ZygoteError::Receive(_))
-        ));
-        drop(zygote);
-        topology.assert_nothing_left();
-        for name in ["containers", "writable"] {
-            let _ = fs::remove_dir_all(at(&topology, name));
-        }
-    }
+    let started = topology.start("c", write.clone()).unwrap();
+    wait_until("it writes", || topology.log("c") == "once\n");
+    let error = topology.start("c", write.clone()).unwrap_err();
     assert!(
-        interrupted > 10,
-        "{interrupted} of 40 rounds were interrupted"
+        chain(&error).contains("there is a container `c` already"),
+        "{}",
+        chain(&error)
     );
-    topology.finish(&[]);
+    assert_eq!(started.state(), State::Running);
+    // Removed but for what it wrote, it starts again where it ended.
+    let target = topology.target("c", Some(started));
+    let kept = Target {
+        directories: vec![target.directories[0].clone()],
+        ..target
+    };
+    assert!(stop(&[kept], Duration::ZERO).is_empty());
+    let again = topology.start("c", write).unwrap();
+    wait_until("it writes again", || {
+        topology.log("c") == "once\nonce\nonce\n"
+    });
+    topology.finish(&[("c", again)]);
 }
 
 /// What shows that a container is in its group, has its devices limited and leaves nothing.

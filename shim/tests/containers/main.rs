@@ -17,9 +17,12 @@ use tests;
 
 mod confinement;
 mod exec;
+mod failure;
 mod lifecycle;
 mod node;
+mod part;
 mod resource;
+mod terminal;
 
 use std::process::{Command, ExitCode};
 
@@ -33,7 +36,9 @@ fn main() -> ExitCode {
         confinement::TESTS,
         resource::TESTS,
         exec::TESTS,
+        terminal::TESTS,
         lifecycle::TESTS,
+        failure::TESTS,
     ]
     .concat();
     if let Ok(name) = std::env::var(TEST) {
@@ -89,8 +94,11 @@ fn run_apart(name: &str) -> bool {
 }
 
 fn run_one(tests: &[Test], name: &str) -> ExitCode {
-    if let Some(part) = name.strip_prefix(exec::PART) {
-        return exec::play(part);
+    if let Some(part) = name.strip_prefix(part::PART) {
+        return part::play(part);
+    }
+    if name == failure::COMMAND {
+        return failure::play();
     }
     let Some((_, test)) = tests.iter().find(|(other, _)| *other == name) else {
         return ExitCode::FAILURE;

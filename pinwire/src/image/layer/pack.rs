@@ -88,40 +88,37 @@ impl<W: Write> Packer<'_, W> {
         if kind.is_char_device() && metadata.rdev() == 0 {
             return self.whiteout(path);
         }
-        let attributes = attributes::read(&full)?;
         if metadata.nlink() > 1 {
-            if let Some(first) = self.links.get(&(metadata.dev(), metadata.ino())).cloned() {
-                return self.entry(
-                    name,
-                    metadata,
-                    EntryType::Link,
-                    first.as_os_str().as_bytes(),
-                    &[],
-                );
+            let inode = (metadata.dev(), metadata.ino());
+            if let Some(first) = self.links.get(&inode).cloned() {
+                let first = first.as_os_str().as_bytes();
+                return self.entry(name, metadata, EntryType::Link, first, &[]);
             }
-            self.links
-                .insert((metadata.dev(), metadata.ino()), path.to_owned());
+            self.links.insert(inode, path.to_owned());
         }
-        if kind.is_symlink() {
-            let target = fs::read_link(&full)?;
-            self.entry(
-                name,
-                metadata,
-                EntryType::Symlink,
-                target.as_os_str().as_bytes(),
-                &attributes,
-            )
-        } else if kind.is_file() {
-            self.entry(name, metadata, EntryType::Regular, b"", &attributes)
+        let mut target = PathBuf::new();
+        let kind = if kind.is_file() {
+            EntryType::Regular
+        } else if kind.is_symlink() {
+            target = fs::read_link(&full)?;
+            EntryType::Symlink
         } else if kind.is_char_device() {
-            self.entry(name, metadata, EntryType::Char, b"", &attributes)
+            EntryType::Char
         } else if kind.is_block_device() {
-            self.entry(name, metadata, EntryType::Block, b"", &attributes)
+            EntryType::Block
         } else if kind.is_fifo() {
-            self.entry(name, metadata, EntryType::Fifo, b"", &attributes)
+            EntryType::Fifo
         } else {
-            Ok(())
-        }
+            return Ok(());
+        };
+        let attributes = attributes::read(&full)?;
+        self.entry(
+            name,
+            metadata,
+            kind,
+            target.as_os_str().as_bytes(),
+            &attributes,
+        )
     }
 
     fn whiteout(&mut self, path: &Path) -> io::Result<()> {

@@ -4,11 +4,11 @@
 use std::ffi::OsString;
 use std::io::{IoSlice, IoSliceMut, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::libc::{in_pktinfo, in6_pktinfo};
+use nix::libc::in6_pktinfo;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
     sockopt,
@@ -69,60 +69,53 @@ fn bind(address: Option<IpAddr>, port: u16) -> Result<UdpSocket, Failure> {
     Ok(socket)
 }
 
-/// Answers all that is there. What cannot be answered (no route back, a full queue) is lost, as on any network.
+/// Answers all that is there.
 fn echo_all(socket: &UdpSocket, buffer: &mut [u8]) -> Result<(), Failure> {
     let descriptor = socket.as_raw_fd();
     let mut control = cmsg_space!(in6_pktinfo);
     loop {
         let mut parts = [IoSliceMut::new(buffer)];
-        let received = match recvmsg::<SockaddrStorage>(
-            descriptor,
-            &mut parts,
-            Some(&mut control),
-            MsgFlags::empty(),
-        ) {
+        let flags = MsgFlags::empty();
+        let received = match recvmsg(descriptor, &mut parts, Some(&mut control), flags) {
             Ok(received) => received,
             Err(Errno::EAGAIN) => return Ok(()),
-            // An ICMP error of an earlier answer; reading it clears it.
-            Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => continue,
             Err(error) => return Err(error.into()),
         };
-        let Some(sender) = received.address else {
-            continue;
-        };
-        let own = received.cmsgs()?.next();
-        let length = received.bytes;
-        let payload = [IoSlice::new(&buffer[..length])];
-        let _ = match own {
-            Some(ControlMessageOwned::Ipv4PacketInfo(info)) => {
-                let from = in_pktinfo {
-                    ipi_ifindex: 0,
-                    ipi_spec_dst: info.ipi_addr,
-                    ipi_addr: info.ipi_addr,
-                };
-                sendmsg(
-                    descriptor,
-                    &payload,
-                    &[ControlMessage::Ipv4PacketInfo(&from)],
-                    MsgFlags::empty(),
-                    Some(&sender),
-                )
-            }
-            Some(ControlMessageOwned::Ipv6PacketInfo(info)) => {
-                let from = in6_pktinfo {
-                    ipi6_addr: info.ipi6_addr,
-                    ipi6_ifindex: scope(&info),
-                };
-                sendmsg(
-                    descriptor,
-                    &payload,
-                    &[ControlMessage::Ipv6PacketInfo(&from)],
-                    MsgFlags::empty(),
-                    Some(&sender),
-                )
-            }
-            _ => sendmsg(descriptor, &payload, &[], MsgFlags::empty(), Some(&sender)),
-        };
+        let (length, sender, own) = (received.bytes, received.address, received.cmsgs()?.next());
+        if let Some(sender) = sender {
+            answer(descriptor, &buffer[..length], sender, own);
+        }
+    }
+}
+
+/// Sends a datagram back. If it cannot be (no route back, a full queue) it is lost, as on any network.
+fn answer(
+    descriptor: RawFd,
+    datagram: &[u8],
+    sender: SockaddrStorage,
+    own: Option<ControlMessageOwned>,
+) {
+    let payload = [IoSlice::new(datagram)];
+    let send = |control: &[ControlMessage<'_>]| {
+        let _ = sendmsg(
+            descriptor,
+            &payload,
+            control,
+            MsgFlags::empty(),
+            Some(&sender),
+        );
+    };
+    match own {
+        Some(ControlMessageOwned::Ipv4PacketInfo(mut info)) => {
+            info.ipi_ifindex = 0;
+            info.ipi_spec_dst = info.ipi_addr;
+            send(&[ControlMessage::Ipv4PacketInfo(&info)]);
+        }
+        Some(ControlMessageOwned::Ipv6PacketInfo(mut info)) => {
+            info.ipi6_ifindex = scope(&info);
+            send(&[ControlMessage::Ipv6PacketInfo(&info)]);
+        }
+        _ => send(&[]),
     }
 }
 

@@ -1,5 +1,7 @@
-//! The directory that the network namespaces of a topology are mounted in: a tmpfs of its own, so that one unmount
-//! drops all of them, and private, so that no other mount namespace keeps a copy of their mounts (and of the networks).
+//! The directory of a topology's state: a tmpfs of its own, whatever file system is below it. One unmount drops the mounted
+//! network namespaces, the writable layers and the record all at once, nothing of a running node ever waits for a disk, and
+//! nothing outlives a reboot. Private, so that no other mount namespace keeps a copy of the mounts in it (and of the
+//! networks).
 
 use std::fs;
 use std::io;
@@ -11,18 +13,15 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 /// Why the directory could not be made or dropped.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} `{}`", path.display())]
-pub struct NamespacesError {
+pub struct MemoryError {
     verb: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-fn failed<E: Into<io::Error>>(
-    verb: &'static str,
-    path: &Path,
-) -> impl FnOnce(E) -> NamespacesError {
+fn failed<E: Into<io::Error>>(verb: &'static str, path: &Path) -> impl FnOnce(E) -> MemoryError {
     let path = path.to_owned();
-    move |error| NamespacesError {
+    move |error| MemoryError {
         verb,
         path,
         source: error.into(),
@@ -33,7 +32,7 @@ fn failed<E: Into<io::Error>>(
 ///
 /// # Errors
 /// What mkdir(2) or mount(2) said.
-pub(super) fn make(directory: &Path) -> Result<(), NamespacesError> {
+pub(super) fn make(directory: &Path) -> Result<(), MemoryError> {
     fs::create_dir_all(directory).map_err(failed("create", directory))?;
     if !is_mounted(directory).map_err(failed("read", directory))? {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -60,7 +59,7 @@ pub(super) fn make(directory: &Path) -> Result<(), NamespacesError> {
 ///
 /// # Errors
 /// What umount2(2) or rmdir(2) said.
-pub(super) fn drop_all(directory: &Path) -> Result<(), NamespacesError> {
+pub(super) fn drop_all(directory: &Path) -> Result<(), MemoryError> {
     loop {
         match umount2(directory, MntFlags::MNT_DETACH) {
             Ok(()) => {}
