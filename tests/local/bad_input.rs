@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::host::Host;
+use crate::host::{Host, manifest};
 
 /// Every broken manifest of the parser's own table, given to the real command.
 #[test]
@@ -77,7 +77,7 @@ fn exit_codes_are_as_documented() {
 #[test]
 fn a_damaged_record_is_said_and_down_removes_the_topology_all_the_same() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/two-nodes.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("two-nodes");
     for (text, part) in [
         ("{", "damaged"),
         ("{\"layout\": 99}", "layout 99"),
@@ -95,7 +95,7 @@ fn a_damaged_record_is_said_and_down_removes_the_topology_all_the_same() {
 #[test]
 fn a_user_without_privileges_is_told() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/two-nodes.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("two-nodes");
     let output = std::process::Command::new("setpriv")
         .args([
             "--reuid=65534",

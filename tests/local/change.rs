@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::host::{Host, ip};
+use crate::host::{Host, ip, manifest};
 use serde_json::Value;
 
 const IMAGE: &str = "localhost/pinwire-node:latest";
@@ -62,21 +62,6 @@ fn nothing() -> Value {
     })
 }
 
-fn reaches(host: &Host, node: &str, address: &str) {
-    host.ok(&[
-        "exec",
-        node,
-        "--",
-        "pinwire-node",
-        "ping",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        address,
-    ]);
-}
-
 #[test]
 fn a_second_up_changes_nothing() {
     let host = Host::new();
@@ -124,7 +109,7 @@ fn a_line_grows_and_shrinks_and_its_other_nodes_stay() {
     );
     let after = pids(&host);
     assert!(before.iter().all(|(node, pid)| after[node] == *pid));
-    reaches(&host, "n5", "10.9.4.1");
+    host.reaches("n5", "10.9.4.1");
     host.file("line.yaml", &line(3));
     let shrunk = changes(&host, &manifest);
     assert_eq!(
@@ -133,7 +118,7 @@ fn a_line_grows_and_shrinks_and_its_other_nodes_stay() {
         "{shrunk}"
     );
     assert_eq!(pids(&host), before);
-    reaches(&host, "n1", "10.9.1.2");
+    host.reaches("n1", "10.9.1.2");
     host.ok(&["down", "line"]);
     host.assert_clean();
 }
@@ -185,7 +170,7 @@ fn a_changed_wire_and_a_changed_container_are_replaced_alone() {
         host.ok(&["exec", "--net", "n3", "--", "ip", "link", "show", "left"])
             .contains("mtu 9000")
     );
-    reaches(&host, "n3", "10.9.2.1");
+    host.reaches("n3", "10.9.2.1");
     let after = pids(&host);
     assert!(
         ["\"n1\"", "\"n3\"", "\"n4\""]
@@ -227,7 +212,7 @@ fn what_was_broken_by_hand_is_repaired() {
         "{repaired}"
     );
     for (node, address) in [("n1", "10.9.1.2"), ("n2", "10.9.2.2"), ("n3", "10.9.3.2")] {
-        reaches(&host, node, address);
+        host.reaches(node, address);
     }
     assert_eq!(changes(&host, &manifest), nothing());
     host.ok(&["down", "line"]);
@@ -285,7 +270,7 @@ fn a_failing_second_up_leads_back() {
     host.fails(1, &["up", &manifest]);
     host.assert_clean();
     assert_eq!(pids(&host), before);
-    reaches(&host, "n1", "10.9.1.2");
+    host.reaches("n1", "10.9.1.2");
     host.file("line.yaml", &line(3));
     assert_eq!(changes(&host, &manifest), nothing());
     host.ok(&["down", "line"]);
@@ -303,7 +288,7 @@ fn containers_become_namespaces_and_back() {
             .contains("10.9.1.1/24")
     );
     host.ok(&["up", &manifest]);
-    reaches(&host, "n1", "10.9.1.2");
+    host.reaches("n1", "10.9.1.2");
     host.ok(&["down", "line"]);
     host.assert_clean();
 }
@@ -313,7 +298,7 @@ fn an_interface_of_the_host_is_never_taken_over() {
     let mut host = Host::new();
     ip("link add pw-out type veth peer name foreign");
     host.mark_clean();
-    let manifest = format!("{}/../manifests/chain.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("chain");
     let said = host.fails(1, &["up", &manifest]);
     assert!(
         said.contains("`pw-out`") && said.contains("already"),

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::host::{Host, said};
+use crate::host::{Host, manifest, said};
 
 fn two_nodes() -> String {
-    format!("{}/../manifests/two-nodes.yaml", env!("CARGO_MANIFEST_DIR"))
+    manifest("two-nodes")
 }
 
 #[test]

@@ -1,26 +1,15 @@
 //! Several commands at once, and several topologies side by side.
 
-use crate::host::{Host, said};
+use crate::host::{Host, manifest, said};
 
 #[test]
 fn two_topologies_with_the_same_pods_run_side_by_side() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/ring.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("ring");
     host.ok(&["up", &manifest]);
     host.ok(&["up", &manifest, "--name", "second"]);
     for topology in ["ring", "second"] {
-        host.ok(&[
-            "exec",
-            &format!("{topology}/r1"),
-            "--",
-            "pinwire-node",
-            "ping",
-            "-c",
-            "1",
-            "-W",
-            "2",
-            "10.64.0.5",
-        ]);
+        host.reaches(&format!("{topology}/r1"), "10.64.0.5");
     }
     assert_eq!(host.json(&["list"]).as_array().unwrap().len(), 2);
     let ambiguous = host.fails(4, &["exec", "r1", "--", "true"]);
@@ -31,18 +20,7 @@ fn two_topologies_with_the_same_pods_run_side_by_side() {
     let ambiguous = host.fails(4, &["inspect"]);
     assert!(ambiguous.contains("2 topologies"), "{ambiguous}");
     host.ok(&["down", "ring"]);
-    host.ok(&[
-        "exec",
-        "r1",
-        "--",
-        "pinwire-node",
-        "ping",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        "10.64.0.5",
-    ]);
+    host.reaches("r1", "10.64.0.5");
     host.ok(&["down", "--all"]);
     host.assert_clean();
 }
@@ -50,7 +28,7 @@ fn two_topologies_with_the_same_pods_run_side_by_side() {
 #[test]
 fn two_ups_of_one_topology_wait_for_each_other() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/chain.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("chain");
     for _ in 0..5 {
         let commands: Vec<_> = (0..4).map(|_| host.start(&["up", &manifest])).collect();
         let said: Vec<_> = commands
@@ -80,7 +58,7 @@ fn two_ups_of_one_topology_wait_for_each_other() {
 #[test]
 fn ups_and_downs_of_several_topologies_do_not_disturb_each_other() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/two-nodes.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("two-nodes");
     let names = ["a", "a-b", "a-b-c", "b"];
     for _ in 0..5 {
         for verb in ["up", "down"] {
@@ -103,7 +81,7 @@ fn ups_and_downs_of_several_topologies_do_not_disturb_each_other() {
 #[test]
 fn an_up_and_a_down_at_once_end_in_one_of_the_two() {
     let host = Host::new();
-    let manifest = format!("{}/../manifests/two-nodes.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("two-nodes");
     for _ in 0..10 {
         let (up, down) = (
             host.start(&["up", &manifest]),
@@ -115,18 +93,7 @@ fn an_up_and_a_down_at_once_end_in_one_of_the_two() {
         }
         let up = host.json(&["list"]);
         if up.as_array().unwrap().len() == 1 {
-            host.ok(&[
-                "exec",
-                "client",
-                "--",
-                "pinwire-node",
-                "ping",
-                "-c",
-                "1",
-                "-W",
-                "2",
-                "10.0.0.2",
-            ]);
+            host.reaches("client", "10.0.0.2");
         }
         host.ok(&["down", "two-nodes"]);
         host.assert_clean();

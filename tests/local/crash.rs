@@ -6,7 +6,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::host::{Host, ip};
+use crate::host::{Host, ip, manifest};
 
 fn crashes() -> u32 {
     std::env::var("PINWIRE_CRASHES")
@@ -23,23 +23,12 @@ fn inhabited() -> (Host, String) {
     let other = host.file("other.yaml", &other);
     host.ok(&["up", &other, "--name", "bystander"]);
     host.mark_clean();
-    let manifest = format!("{}/../manifests/chain.yaml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = manifest("chain");
     (host, manifest)
 }
 
 fn bystander_is_well(host: &Host) {
-    host.ok(&[
-        "exec",
-        "bystander/r1",
-        "--",
-        "pinwire-node",
-        "ping",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        "10.64.0.1",
-    ]);
+    host.reaches("bystander/r1", "10.64.0.1");
 }
 
 /// Moments from 0 to `span`, spread evenly with a jitter, so that each run looks at others.

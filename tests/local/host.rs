@@ -21,6 +21,11 @@ pub(crate) struct Host {
     clean: BTreeSet<String>,
 }
 
+/// The path of a file of `manifests/`.
+pub(crate) fn manifest(name: &str) -> String {
+    format!("{}/../manifests/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// What a command said.
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -104,6 +109,12 @@ impl Host {
             said.stdout, said.stderr
         );
         said.stderr
+    }
+
+    /// One `ping` from a node's container to an address, which must answer.
+    pub(crate) fn reaches(&self, node: &str, address: &str) {
+        let ping = ["pinwire-node", "ping", "-c", "1", "-W", "2", address];
+        self.ok(&[&["exec", node, "--"][..], &ping[..]].concat());
     }
 
     /// Runs `pinwire … --output json`, which must succeed; what it said.

@@ -1,27 +1,7 @@
 //! Every file of `manifests/` comes up, carries packets the way its head comment says, and goes down.
 
-use crate::host::{Host, ip};
+use crate::host::{Host, ip, manifest};
 use serde_json::Value;
-
-fn manifest(name: &str) -> String {
-    format!("{}/../manifests/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// One `ping` from a node's container.
-fn reaches(host: &Host, node: &str, address: &str) {
-    host.ok(&[
-        "exec",
-        node,
-        "--",
-        "pinwire-node",
-        "ping",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        address,
-    ]);
-}
 
 /// Packets that an interface of a node has sent.
 fn sent(view: &Value, node: &str, interface: &str) -> u64 {
@@ -115,9 +95,9 @@ fn packets_cross_the_chain_of_bare_namespaces() {
 fn two_nodes_reach_each_other_by_ipv4_and_ipv6() {
     let host = Host::new();
     host.ok(&["up", &manifest("two-nodes")]);
-    reaches(&host, "client", "10.0.0.2");
-    reaches(&host, "server", "10.0.0.1");
-    reaches(&host, "client", "fd00::2");
+    host.reaches("client", "10.0.0.2");
+    host.reaches("server", "10.0.0.1");
+    host.reaches("client", "fd00::2");
     host.ok(&["down", "two-nodes"]);
     host.assert_clean();
 }
@@ -128,7 +108,7 @@ fn every_router_of_the_ring_reaches_every_other() {
     host.ok(&["up", &manifest("ring")]);
     for from in 1..=6 {
         for to in 0..12 {
-            reaches(&host, &format!("r{from}"), &format!("10.64.0.{to}"));
+            host.reaches(&format!("r{from}"), &format!("10.64.0.{to}"));
         }
     }
     host.ok(&["down", &manifest("ring")]);
@@ -149,11 +129,7 @@ fn every_host_of_the_fat_tree_is_reached() {
         .chain(hosts.iter().zip(hosts.iter().cycle().skip(7)))
     {
         let node = format!("host-{}-{}-{}", from.0, from.1, from.2);
-        reaches(
-            &host,
-            &node,
-            &format!("10.{}.{}.{}", to.0, to.1, 2 * to.2 + 1),
-        );
+        host.reaches(&node, &format!("10.{}.{}.{}", to.0, to.1, 2 * to.2 + 1));
     }
     host.ok(&["down", "fat-tree"]);
     host.assert_clean();
@@ -164,7 +140,7 @@ fn flows_of_the_mesh_take_the_paths_of_their_ports() {
     const COUNT: u64 = 200;
     let host = Host::new();
     host.ok(&["up", &manifest("mesh")]);
-    reaches(&host, "r1", "10.1.0.8");
+    host.reaches("r1", "10.1.0.8");
     let mut echo = host.start(&["exec", "r8", "--", "pinwire-node", "udp-echo", "5001"]);
     let mut other = host.start(&["exec", "r8", "--", "pinwire-node", "udp-echo", "5002"]);
     let path = |port: u16, way: [(&str, &str); 3], else_way: [(&str, &str); 3]| {
@@ -219,8 +195,8 @@ fn layer_two_planes_carry_packets_between_hosts_of_one_subnet() {
         let host = Host::new();
         let manifest = host.file("plane.yaml", &plane_manifest(plane));
         host.ok(&["up", &manifest]);
-        reaches(&host, "left", "192.0.2.2");
-        reaches(&host, "right", "192.0.2.1");
+        host.reaches("left", "192.0.2.2");
+        host.reaches("right", "192.0.2.1");
         let links = host.ok(&["exec", "--net", "middle", "--", "ip", "-d", "link", "show"]);
         assert_eq!(links.contains(" xdp"), plane == "xdp", "{links}");
         host.ok(&["down", "plane"]);
@@ -299,7 +275,7 @@ fn the_hosts_end_of_a_wire_has_its_addresses() {
          spec:\n  containers: [{name: node, image: localhost/pinwire-node:latest}]\n",
     );
     host.ok(&["up", &manifest]);
-    reaches(&host, "node", "192.0.2.1");
+    host.reaches("node", "192.0.2.1");
     assert!(ip("-o address show dev pw-host").contains("192.0.2.1/24"));
     let view = host.json(&["inspect", "with-host"]);
     let interface = &view["nodes"][0]["interfaces"][0];
