@@ -31,7 +31,7 @@ demo: build ## Bring a chain of seven containers up, send packets through it, ta
 lint: packages ## Check format, lints and documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 .PHONY: test
 test: lint ## Run all tests (as root: they make network namespaces of their own)

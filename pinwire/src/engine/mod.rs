@@ -1,7 +1,7 @@
 //! Carries plans out and undoes them: the only part of the command that changes the host.
 //!
-//! [`up`] and [`down`] are the two operations; [`observe`] looks. Everything that a topology consists of is below paths
-//! and names that follow from the topology's name, so [`down`] finds it with or without a record.
+//! [`Up`] and [`tear_down`] are the two operations; [`observe()`] looks. Everything that a topology consists of is below paths
+//! and names that follow from the topology's name, so [`tear_down`] finds it with or without a record.
 
 mod down;
 mod execute;
