@@ -37,7 +37,7 @@ lint: packages ## Check format, lints and documentation
 test: lint ## Run all tests (as root: they make network namespaces of their own)
 	@tests/packages test
 	$(CARGO) build --workspace --bins
-	CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO)" $(CARGO) test --workspace
+	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
 	$(SUDO) env PATH="$$PATH" tests/readme/run
 
 .PHONY: fuzz
