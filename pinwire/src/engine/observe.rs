@@ -38,7 +38,8 @@ pub enum ObserveError {
 /// The ends of a deployment's wires by their alternative names, each with the MTU of its wire.
 type Ends<'a> = HashMap<&'a str, (&'a WireEnd, u32)>;
 
-/// Looks at every node of a deployment, and at the host's ends of its wires.
+/// Looks at every node of a deployment, and at the host's ends of its wires. Where two wires claim one end, as in the
+/// union of two deployments, the later one counts, which there is the older.
 ///
 /// # Errors
 /// [`ObserveError`] where a namespace is there and cannot be read.
