@@ -38,6 +38,12 @@ pub fn table<const N: usize>(
     writeln!(out, "{}", table.trim_fmt())
 }
 
+/// A number and what is counted, in the plural where there is not one of it.
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// A number of bytes as people read it, in binary units.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

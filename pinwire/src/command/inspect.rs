@@ -28,9 +28,9 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
         State::Changing => "being changed, or left by a command that was killed",
     };
     println!(
-        "topology {}: {state}, {} nodes\n",
+        "topology {}: {state}, {}\n",
         view.name,
-        view.nodes.len()
+        output::counted(view.nodes.len(), "node")
     );
     let host = view.host.iter().map(|interface| {
         row(

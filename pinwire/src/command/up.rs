@@ -152,27 +152,29 @@ fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
         return output::json(report);
     }
     let changes = report.changes;
-    let mut done = Vec::new();
-    let mut say = |count: usize, what: &str| {
-        if count > 0 {
-            done.push(format!("{count} {what}"));
-        }
-    };
-    say(changes.nodes_created, "nodes created");
-    say(changes.nodes_removed, "nodes removed");
-    say(changes.wires_created, "wires created");
-    say(changes.wires_deleted, "wires deleted");
-    say(changes.namespaces_set, "networks configured");
-    say(changes.containers_started, "containers started");
-    say(changes.containers_stopped, "containers stopped");
+    let done: Vec<_> = [
+        (changes.nodes_created, "node", "created"),
+        (changes.nodes_removed, "node", "removed"),
+        (changes.wires_created, "wire", "created"),
+        (changes.wires_deleted, "wire", "deleted"),
+        (changes.namespaces_set, "network", "configured"),
+        (changes.containers_started, "container", "started"),
+        (changes.containers_stopped, "container", "stopped"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, what, verb)| format!("{} {verb}", output::counted(count, what)))
+    .collect();
     let done = if done.is_empty() {
         "nothing had to change".to_owned()
     } else {
         done.join(", ")
     };
     println!(
-        "topology {} is up, {} nodes and {} wires: {done}",
-        report.topology, report.nodes, report.wires
+        "topology {} is up, {} and {}: {done}",
+        report.topology,
+        output::counted(report.nodes, "node"),
+        output::counted(report.wires, "wire")
     );
     if options.timings {
         print_timings(&report.timings)?;
