@@ -34,11 +34,11 @@ lint: packages ## Check format, lints and documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 .PHONY: test
-test: lint ## Run all tests (as root: they make network namespaces of their own)
+test: lint build ## Run all tests (as root: they make network namespaces of their own)
 	@tests/packages test
 	$(CARGO) build --workspace --bins
 	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
-	$(SUDO) env PATH="$$PATH" tests/readme/run
+	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
 
 .PHONY: fuzz
 fuzz: packages ## Run the property tests of the manifest parser for ten minutes
@@ -56,8 +56,8 @@ deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
 
 .PHONY: install
 install: build ## Install below DESTDIR and PREFIX
-	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
-	install -Dm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
+	install -Dsm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
+	install -Dsm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
