@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 DESTDIR ?=
 PREFIX ?= /usr/local
+# Where container runtimes look for CNI plugins: /opt/cni/bin by default, /usr/lib/cni for Debian's.
+CNI_BIN_DIR ?= /opt/cni/bin
 CARGO ?= cargo
 TARGET := $(shell rustc --print host-tuple 2>/dev/null)
 RELEASE := target/$(TARGET)/release
@@ -58,6 +60,7 @@ deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
 install: build ## Install below DESTDIR and PREFIX
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
+	install -Dsm755 -t $(DESTDIR)$(CNI_BIN_DIR) $(RELEASE)/pinwire-cni
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
@@ -69,7 +72,7 @@ install: build ## Install below DESTDIR and PREFIX
 
 .PHONY: uninstall
 uninstall: ## Remove what `make install` installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
+	rm -f $(DESTDIR)$(CNI_BIN_DIR)/pinwire-cni $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwire \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwire.fish

@@ -3,7 +3,7 @@
 //!
 //! The order of use: [`netns::Netns::create`] makes a node's namespace, [`wire::create`] the pairs between namespaces,
 //! [`setting::settings`] plans what one namespace is told, [`setting::apply`] tells it, [`observe::observe`] reads it
-//! back. Nothing here knows of manifests, containers or saved state.
+//! back. None of that knows of manifests, containers or saved state; [`plugin`], the CNI plugin, is built upon it.
 
 mod batch;
 pub mod identity;
@@ -14,6 +14,7 @@ pub mod netns;
 pub mod observe;
 mod offload;
 mod plane;
+pub mod plugin;
 mod procfs;
 mod refusal;
 pub mod setting;

@@ -54,6 +54,12 @@ impl InterfaceName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A prefix and six bytes as hexadecimal digits; the prefix has at most three letters.
+    pub(crate) fn from_digits(prefix: &'static str, bytes: &[u8]) -> Self {
+        let digits = bytes.iter().take(6).map(|byte| format!("{byte:02x}"));
+        Self(digits.fold(prefix.to_owned(), |name, digits| name + &digits))
+    }
 }
 
 impl FromStr for InterfaceName {

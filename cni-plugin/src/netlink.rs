@@ -12,9 +12,12 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 
+mod netfilter;
+
 pub(crate) use crate::batch::{Batch, Refused};
 use crate::netns::{Netns, NetnsError};
 pub use crate::refusal::Refusal;
+pub(crate) use netfilter::NFTABLES;
 
 /// Room for one datagram of answers, bytes. The kernel fills at most 32 KiB for a dump (`netlink_dump`,
 /// `net/netlink/af_netlink.c`); a single link with many virtual functions can take more.

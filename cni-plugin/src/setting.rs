@@ -1,6 +1,6 @@
 //! What a node's network namespace is told, as values that can be compared, saved, applied and removed.
 //!
-//! [`settings`] plans them (pure), [`apply`] tells the kernel, [`remove`] takes them back. A link's existence is no
+//! [`settings`] plans them (pure), [`apply()`] tells the kernel, [`remove`] takes them back. A link's existence is no
 //! setting: that is [`crate::wire`].
 
 use std::fmt;

@@ -16,10 +16,12 @@ use crate::netns::{Netns, NetnsError};
 
 mod create;
 mod delete;
+mod detach;
 mod sockets;
 
 pub use create::{create, create_all};
 pub use delete::{delete, delete_all};
+pub use detach::delete_ends;
 
 /// The MTU of a wire whose manifest names none, bytes (Ethernet, RFC 894).
 pub const DEFAULT_MTU: u32 = 1500;

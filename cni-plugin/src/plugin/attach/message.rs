@@ -1,0 +1,185 @@
+//! Tells one end of an attached interface its addresses and routes, by one batch of netlink requests.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::link::{LinkFlags, LinkMessage};
+use netlink_packet_route::route::{
+    RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+
+use super::WireEnd;
+use super::plan::{EndPlan, EndRoute};
+use crate::netlink::{Batch, Netlink, NetlinkError};
+use crate::netns::Netns;
+
+/// What an end could not be told.
+#[derive(Debug, thiserror::Error)]
+pub enum TellError {
+    /// The end is not there.
+    #[error("{end} is gone")]
+    Gone {
+        /// The end.
+        end: Box<WireEnd>,
+    },
+    /// A request failed.
+    #[error("cannot {what} for {end}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The end.
+        end: Box<WireEnd>,
+        /// Why.
+        source: NetlinkError,
+    },
+}
+
+/// Brings an end up.
+pub(crate) fn raise(netns: &Netns, end: &WireEnd) -> Result<(), TellError> {
+    told(netns, end, |index| {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.change_mask = LinkFlags::Up;
+        message.header.flags = LinkFlags::Up;
+        let text = "bring the link up (RTM_SETLINK)".to_owned();
+        vec![(text, RouteNetlinkMessage::SetLink(message), 0)]
+    })
+}
+
+/// Tells an end its addresses and routes.
+pub(crate) fn tell(netns: &Netns, end: &WireEnd, plan: &EndPlan) -> Result<(), TellError> {
+    told(netns, end, |index| {
+        let addresses = plan.addresses.iter().map(|(net, alone)| {
+            let text = format!("add the address {net} (RTM_NEWADDR)");
+            (
+                text,
+                address(index, *net, *alone),
+                NLM_F_CREATE | NLM_F_REPLACE,
+            )
+        });
+        let routes = plan.routes.iter().map(|planned| {
+            let text = format!("add the route to {} (RTM_NEWROUTE)", planned.to);
+            (text, route(index, planned), NLM_F_CREATE | NLM_F_EXCL)
+        });
+        addresses.chain(routes).collect()
+    })
+}
+
+/// Asks for an end, which from Linux 6.8 on brings a link into operation whose carrier has come but not been noticed yet
+/// (`linkwatch_sync_dev` in `rtnl_getlink`); a worker would do so within a second.
+pub(crate) fn settle(netns: &Netns, end: &WireEnd) -> Result<(), TellError> {
+    let asked = Netlink::route(netns)
+        .and_then(|mut socket| socket.get(crate::veth::by_name(end.interface.as_str())));
+    asked.map(drop).map_err(|source| TellError::Refused {
+        what: "read the link (RTM_GETLINK)".to_owned(),
+        end: Box::new(end.clone()),
+        source,
+    })
+}
+
+/// A request: what it does, the message, and its flags.
+type Request = (String, RouteNetlinkMessage, u16);
+
+fn told(
+    netns: &Netns,
+    end: &WireEnd,
+    requests: impl FnOnce(u32) -> Vec<Request>,
+) -> Result<(), TellError> {
+    let boxed = || Box::new(end.clone());
+    let failed = |what: &str, source| TellError::Refused {
+        what: what.to_owned(),
+        end: boxed(),
+        source,
+    };
+    let inside = netns.run(|| {
+        let index = if_nametoindex(end.interface.as_str());
+        index.map(|index| (index, Netlink::route_here()))
+    });
+    let inside = inside.map_err(|error| failed("enter the namespace", error.into()))?;
+    let (index, socket) = inside.map_err(|_| TellError::Gone { end: boxed() })?;
+    let mut socket = socket.map_err(|source| failed("open a socket", source))?;
+    let requests = requests(index);
+    let mut batch = Batch::default();
+    let mut texts = Vec::new();
+    for (text, message, flags) in requests {
+        batch.push(message, flags);
+        texts.push(text);
+    }
+    let refused = socket
+        .execute(batch)
+        .map_err(|source| failed("send requests", source))?;
+    match refused.into_iter().next() {
+        None => Ok(()),
+        Some(refused) if refused.refusal.errno == Errno::ENODEV => {
+            Err(TellError::Gone { end: boxed() })
+        }
+        Some(refused) => {
+            let source = NetlinkError::Refused(refused.refusal);
+            Err(failed(&texts[refused.position], source))
+        }
+    }
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    }
+}
+
+fn address(index: u32, net: IpNet, alone: bool) -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = index;
+    message.header.prefix_len = net.prefix_len();
+    message.header.family = family(net.addr());
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Noprefixroute, alone);
+    // Nobody else can have it: it is usable at once, without duplicate address detection (RFC 4862).
+    flags.set(AddressFlags::Nodad, net.addr().is_ipv6());
+    message.attributes = vec![
+        AddressAttribute::Address(net.addr()),
+        AddressAttribute::Flags(flags),
+    ];
+    if net.addr().is_ipv4() {
+        message.attributes.push(AddressAttribute::Local(net.addr()));
+    }
+    RouteNetlinkMessage::NewAddress(message)
+}
+
+fn route(index: u32, route: &EndRoute) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    let table = route.table.unwrap_or(RouteHeader::RT_TABLE_MAIN.into());
+    message.header.address_family = family(route.to.addr());
+    message.header.destination_prefix_length = route.to.prefix_len();
+    // Tables beyond 255 do not fit the header: RT_TABLE_UNSPEC there, and the attribute counts.
+    message.header.table = table.try_into().unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+    message.header.protocol = RouteProtocol::Boot;
+    message.header.kind = RouteType::Unicast;
+    let scope = match route.via {
+        None if route.to.addr().is_ipv4() => RouteScope::Link,
+        _ => RouteScope::Universe,
+    };
+    message.header.scope = route.scope.map_or(scope, RouteScope::from);
+    let mut metrics = Vec::new();
+    metrics.extend(route.mtu.map(RouteMetric::Mtu));
+    metrics.extend(route.advmss.map(RouteMetric::Advmss));
+    let attributes = [
+        (route.to.prefix_len() > 0).then(|| RouteAttribute::Destination(route.to.addr().into())),
+        Some(RouteAttribute::Oif(index)),
+        Some(RouteAttribute::Table(table)),
+        route.via.map(|via| RouteAttribute::Gateway(via.into())),
+        route
+            .source
+            .map(|source| RouteAttribute::PrefSource(source.into())),
+        route.priority.map(RouteAttribute::Priority),
+        (!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics)),
+    ];
+    message.attributes = attributes.into_iter().flatten().collect();
+    RouteNetlinkMessage::NewRoute(message)
+}

@@ -1,0 +1,271 @@
+//! CHECK: whether what was attached is still there and as it was. Observes, compares, changes nothing.
+
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use super::attach::{self, EndPlan, Plan};
+use super::error::PluginError;
+use super::pod::{Pod, mtu};
+use super::rendezvous::expected;
+use super::result::Outcome;
+use super::state::{Attachment, Delegate, Kind, State};
+use crate::links::Peer;
+use crate::name::MacAddress;
+use crate::netns::Netns;
+use crate::observe::{Observation, ObservedLink, observe};
+use crate::setting::{self, Setting};
+use crate::wire::{Place, WireEnd};
+
+/// Something that is not as it was attached.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum Difference {
+    /// The namespace is another one.
+    #[error("{netns} is not the network namespace that the container was attached in")]
+    Namespace { netns: String },
+    /// The interface is gone.
+    #[error("{end} is gone")]
+    Gone { end: Box<WireEnd> },
+    /// Another interface has the name.
+    #[error("{end} is not the one that was attached")]
+    Replaced { end: Box<WireEnd> },
+    /// The interface has another name.
+    #[error("{end} has been renamed to `{name}`")]
+    Renamed { end: Box<WireEnd>, name: String },
+    /// The interface is down.
+    #[error("{end} is down")]
+    Down { end: Box<WireEnd> },
+    /// The MAC address changed.
+    #[error("{end} has the MAC address {} instead of {expected}", found.map_or_else(|| "none".to_owned(), |mac| mac.to_string()))]
+    Mac {
+        end: Box<WireEnd>,
+        expected: MacAddress,
+        found: Option<MacAddress>,
+    },
+    /// The MTU changed.
+    #[error("{end} has an MTU of {found} instead of {expected}")]
+    Mtu {
+        end: Box<WireEnd>,
+        expected: u32,
+        found: u32,
+    },
+    /// The interface belongs to a bridge or the like.
+    #[error("{end} has become part of another interface (index {master})")]
+    Master { end: Box<WireEnd>, master: u32 },
+    /// An address is gone.
+    #[error("{end} has lost the address {address}")]
+    Address { end: Box<WireEnd>, address: IpNet },
+    /// A route is gone, or goes elsewhere.
+    #[error("the route to {to} by {end} is gone or has changed")]
+    Route { end: Box<WireEnd>, to: IpNet },
+    /// A setting of a node does not stand.
+    #[error("{pod} has lost the setting `{setting}`")]
+    Setting {
+        pod: Box<Pod>,
+        setting: Box<Setting>,
+    },
+    /// `prevResult` lacks the interface.
+    #[error("prevResult does not have {end}")]
+    Result { end: Box<WireEnd> },
+}
+
+/// Checks an attachment against what was written down and what `prevResult` says. `delegate` is the IPAM plugin by the
+/// configuration of the call.
+///
+/// # Errors
+/// The first difference, or what kept it from being looked for.
+pub(crate) fn check(
+    state: &State,
+    attachment: &Attachment,
+    netns: &Path,
+    previous: &Outcome,
+    delegate: Option<&Delegate>,
+) -> Result<(), PluginError> {
+    let inside = super::open(netns)?;
+    if inside.id() != attachment.netns.id {
+        let netns = netns.display().to_string();
+        return Err(Difference::Namespace { netns }.into());
+    }
+    let found = look(&inside, netns)?;
+    let host = look(
+        &Netns::current()?,
+        Path::new("the host's network namespace"),
+    )?;
+    match &attachment.kind {
+        Kind::Interface { plan, .. } => {
+            check_interface(plan, previous, &found, &host)?;
+            if let Some(delegate) = delegate {
+                attach::ipam(delegate).check(attach::call(
+                    &attachment.name,
+                    Some(netns),
+                    delegate,
+                ))?;
+            }
+            Ok(())
+        }
+        Kind::Node(pod) => check_node(state, attachment, pod, &found, &host),
+    }
+}
+
+fn look(netns: &Netns, path: &Path) -> Result<Observation, PluginError> {
+    observe(netns).map_err(|source| PluginError::Observe {
+        netns: path.to_owned(),
+        source,
+    })
+}
+
+fn check_interface(
+    plan: &Plan,
+    previous: &Outcome,
+    found: &Observation,
+    host: &Observation,
+) -> Result<(), Difference> {
+    let [inside, outside] = &plan.wire.ends;
+    let named = |interface: &&super::result::Interface| {
+        interface.name == inside.interface.as_str()
+            && interface
+                .sandbox
+                .as_deref()
+                .is_some_and(|sandbox| !sandbox.is_empty())
+    };
+    let Some(reported) = previous.interfaces.iter().find(named) else {
+        let end = Box::new(inside.clone());
+        return Err(Difference::Result { end });
+    };
+    // A plugin further down the chain may have changed both, and says so in the result.
+    let expected = Expected {
+        mac: reported
+            .mac
+            .as_ref()
+            .and_then(|mac| mac.parse().ok())
+            .unwrap_or(inside.mac),
+        mtu: reported.mtu.unwrap_or(plan.wire.mtu),
+    };
+    let link = check_end(found, inside, expected, true)?;
+    check_told(found, link, inside, &plan.inside())?;
+    let expected = Expected {
+        mac: outside.mac,
+        mtu: plan.wire.mtu,
+    };
+    let link = check_end(host, outside, expected, true)?;
+    check_told(host, link, outside, &plan.outside())
+}
+
+fn check_node(
+    state: &State,
+    attachment: &Attachment,
+    pod: &Pod,
+    found: &Observation,
+    host: &Observation,
+) -> Result<(), PluginError> {
+    let place = Place::Netns(attachment.netns.path.clone());
+    let links = expected::links(state, pod)?;
+    for (link, peer) in &links {
+        let end = pod.end(link, place.clone());
+        let expected = |end: &WireEnd| Expected {
+            mac: end.mac,
+            mtu: mtu(link),
+        };
+        check_end(found, &end, expected(&end), true)?;
+        if let Peer::Host(interface) = peer {
+            // An administrator may well put the host's end into a bridge.
+            let end = pod.host_end(interface);
+            check_end(host, &end, expected(&end), false)?;
+        }
+    }
+    let existing = links
+        .iter()
+        .map(|(link, _)| link.interface.clone())
+        .collect();
+    let settings = expected::settings(pod, &existing)?;
+    let host_settings = setting::host_settings(&pod.links);
+    let mut missing =
+        setting::missing(found, &settings).chain(setting::missing(host, &host_settings));
+    match missing.next() {
+        None => Ok(()),
+        Some(setting) => Err(Difference::Setting {
+            pod: Box::new(pod.clone()),
+            setting: Box::new(setting.clone()),
+        }
+        .into()),
+    }
+}
+
+/// What an end should have.
+#[derive(Clone, Copy)]
+struct Expected {
+    mac: MacAddress,
+    mtu: u32,
+}
+
+/// Checks one end, and finds its link. `free` says that it must not be part of a bridge or the like.
+fn check_end<'a>(
+    found: &'a Observation,
+    end: &WireEnd,
+    expected: Expected,
+    free: bool,
+) -> Result<&'a ObservedLink, Difference> {
+    let boxed = || Box::new(end.clone());
+    let Some(link) = found.link(&end.altname) else {
+        return Err(match found.link(end.interface.as_str()) {
+            Some(_) => Difference::Replaced { end: boxed() },
+            None => Difference::Gone { end: boxed() },
+        });
+    };
+    let difference = if link.name != end.interface.as_str() {
+        let name = link.name.clone();
+        Difference::Renamed { end: boxed(), name }
+    } else if link.mac != Some(expected.mac) {
+        Difference::Mac {
+            end: boxed(),
+            expected: expected.mac,
+            found: link.mac,
+        }
+    } else if link.mtu != expected.mtu {
+        Difference::Mtu {
+            end: boxed(),
+            expected: expected.mtu,
+            found: link.mtu,
+        }
+    } else if let Some(master) = link.master.filter(|_| free) {
+        Difference::Master {
+            end: boxed(),
+            master,
+        }
+    } else if link.up {
+        return Ok(link);
+    } else {
+        Difference::Down { end: boxed() }
+    };
+    Err(difference)
+}
+
+/// Checks addresses and routes of an end.
+fn check_told(
+    found: &Observation,
+    link: &ObservedLink,
+    end: &WireEnd,
+    plan: &EndPlan,
+) -> Result<(), Difference> {
+    let boxed = || Box::new(end.clone());
+    for (address, _) in &plan.addresses {
+        if !found.addresses_of(link).any(|other| other == *address) {
+            return Err(Difference::Address {
+                end: boxed(),
+                address: *address,
+            });
+        }
+    }
+    for route in &plan.routes {
+        let expected = route.expected();
+        let mut routes = found.routes.iter();
+        if !routes.any(|other| other.is(&expected, Some(link.index))) {
+            return Err(Difference::Route {
+                end: boxed(),
+                to: route.to,
+            });
+        }
+    }
+    Ok(())
+}

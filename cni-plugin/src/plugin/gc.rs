@@ -1,0 +1,109 @@
+//! GC: attachments that nobody has any more go, by the runtime's list or, for runtimes that send none, by their
+//! namespaces.
+
+use super::attach;
+use super::configuration::ValidAttachment;
+use super::environment::Identifier;
+use super::error::PluginError;
+use super::ipam::IpamError;
+use super::state::{Attachment, Delegate, Kind, State};
+use super::version::Verb;
+use super::{attach::ipam, rendezvous};
+
+/// Removes all attachments of a network that are not in the list, then has the IPAM plugin do the same. Goes on after
+/// errors and returns them all. An empty list means that no attachment is valid.
+pub fn collect(
+    state: &State,
+    network: &Identifier,
+    valid: &[ValidAttachment],
+    delegate: Option<&Delegate>,
+) -> Vec<PluginError> {
+    let is_valid = |attachment: &Attachment| {
+        let name = &attachment.name;
+        name.network != *network
+            || valid.iter().any(|valid| {
+                valid.container == name.container.as_str()
+                    && valid.interface == name.interface.as_str()
+            })
+    };
+    let mut errors = remove(state, is_valid, delegate);
+    // Runtimes do not ADD during a GC, so nobody is writing.
+    errors.extend(state.discard_unfinished().err().map(PluginError::from));
+    if let Some(delegate) = delegate {
+        errors.extend(delegate_gc(delegate).err().map(PluginError::from));
+    }
+    errors
+}
+
+/// Has the IPAM plugin collect, unless it speaks no version that knows how to.
+fn delegate_gc(delegate: &Delegate) -> Result<(), IpamError> {
+    let ipam = ipam(delegate);
+    if ipam.speaks(Verb::Gc.since())? {
+        ipam.gc()?;
+    }
+    Ok(())
+}
+
+/// Removes all attachments whose namespace is gone, of all networks. Goes on after errors and returns them all.
+pub fn sweep(state: &State) -> Vec<PluginError> {
+    remove(state, |attachment| attachment.netns.open().is_some(), None)
+}
+
+fn remove(
+    state: &State,
+    keep: impl Fn(&Attachment) -> bool,
+    delegate: Option<&Delegate>,
+) -> Vec<PluginError> {
+    let (attachments, errors) = match state.list() {
+        Ok((attachments, errors)) => (attachments, errors),
+        Err(error) => return vec![error.into()],
+    };
+    let mut errors: Vec<PluginError> = errors.into_iter().map(PluginError::from).collect();
+    for attachment in attachments.iter().filter(|attachment| !keep(attachment)) {
+        tracing::info!(attachment = %attachment.name, "removing");
+        errors.extend(detach(state, attachment, delegate));
+    }
+    errors.extend(tidy(state).err());
+    errors
+}
+
+/// Detaches whatever an attachment is. `delegate` is the IPAM plugin by the caller's configuration, which is newer than
+/// the one that was written down.
+pub(crate) fn detach(
+    state: &State,
+    attachment: &Attachment,
+    delegate: Option<&Delegate>,
+) -> Vec<PluginError> {
+    match &attachment.kind {
+        Kind::Node(_) => rendezvous::leave(state, attachment),
+        Kind::Interface {
+            delegate: recorded, ..
+        } => {
+            // The arguments are those of the attachment, not of the GC.
+            let current = delegate
+                .zip(recorded.as_ref())
+                .map(|(current, recorded)| Delegate {
+                    arguments: recorded.arguments.clone(),
+                    ..current.clone()
+                });
+            let netns = attachment
+                .netns
+                .open()
+                .map(|_| attachment.netns.path.as_path());
+            attach::detach(
+                state,
+                attachment,
+                current.as_ref().map(|current| (current, netns)),
+            )
+        }
+    }
+}
+
+/// Removes what calls left that were killed between their last changes: locks and empty directories of nodes.
+fn tidy(state: &State) -> Result<(), PluginError> {
+    for node in state.nodes()? {
+        let locks = state.lock(vec![node])?;
+        state.unlock(locks)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! A pod is read from its annotations, YAML in strings, and checked by itself.
+
+use std::collections::{BTreeMap, HashSet};
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+
+use super::{Pod, PodError, mtu};
+use crate::identity::HOST;
+use crate::links::{FORWARDING, LINKS, Link, LinkType, NODE, Peer, TOPOLOGY};
+use crate::plugin::arguments::Arguments;
+
+/// The start of all annotations of ours.
+const PREFIX: &str = "pinwire.dev/";
+/// The annotation that says how a pod is pinned; the runtime reads it.
+const ISOLATION: &str = "pinwire.dev/isolation";
+/// What IPv4 needs of a link (RFC 791) and Ethernet devices take (`ETH_MAX_MTU`), and what IPv6 needs (RFC 8200), bytes.
+const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
+const MTU_MIN_IPV6: u32 = 1280;
+/// The most that an annotation of one node can reasonably say.
+const LINKS_MAX: usize = 1024;
+
+impl Pod {
+    /// Reads a pod; `None` if it has nothing to do with Pinwire.
+    ///
+    /// # Errors
+    /// The first [`PodError`].
+    pub fn read(
+        annotations: &BTreeMap<String, String>,
+        arguments: &Arguments,
+    ) -> Result<Option<Self>, PodError> {
+        let namespace = arguments.pod_namespace.as_deref().unwrap_or("default");
+        let given = arguments.pod_name.as_deref();
+        let name = format!("{namespace}/{}", given.unwrap_or("(unnamed)"));
+        check_known(annotations, &name)?;
+        let Some(topology) = annotations.get(TOPOLOGY) else {
+            return Ok(None);
+        };
+        let text = |annotation, reason| PodError::Text {
+            pod: name.clone(),
+            annotation,
+            reason,
+        };
+        let node = annotations.get(NODE).map(String::as_str).or(given);
+        let node: &str = node.ok_or(PodError::NoName)?;
+        if node == HOST {
+            return Err(text(NODE, format!("`{HOST}` stands for the host itself")));
+        }
+        let pod = Self {
+            topology: parse(topology).map_err(|reason| text(TOPOLOGY, reason))?,
+            node: parse(node).map_err(|reason| text(NODE, reason))?,
+            links: yaml(annotations, LINKS, &name)?,
+            forwarding: yaml(annotations, FORWARDING, &name)?,
+            name,
+        };
+        pod.check()?;
+        Ok(Some(pod))
+    }
+
+    fn check(&self) -> Result<(), PodError> {
+        let (mut interfaces, mut hosts) = (HashSet::new(), HashSet::new());
+        for link in &self.links {
+            let twice = !interfaces.insert(&link.interface);
+            let host = match &link.peer {
+                Some(Peer::Host(name)) => !hosts.insert(name),
+                _ => false,
+            };
+            let reason = if twice {
+                Some("is there twice".to_owned())
+            } else if host {
+                Some("ends at an interface of the host that another link ends at".to_owned())
+            } else if self.links.len() > LINKS_MAX {
+                Some(format!("is one of more than {LINKS_MAX}"))
+            } else {
+                self.flaw(link)
+            };
+            if let Some(reason) = reason {
+                return Err(PodError::Link {
+                    pod: self.name.clone(),
+                    interface: link.interface.clone(),
+                    reason,
+                });
+            }
+        }
+        self.settings().map(drop)
+    }
+
+    /// What is wrong with a link by itself.
+    fn flaw(&self, link: &Link) -> Option<String> {
+        if link.kind == LinkType::Vf {
+            return Some("is of type `vf`, which this version cannot attach".to_owned());
+        }
+        match &link.peer {
+            None => return Some("has no peer".to_owned()),
+            Some(Peer::Node { node, .. }) if *node == self.node => {
+                return Some("ends at its own node".to_owned());
+            }
+            Some(Peer::Node { .. }) if !link.host_addresses.is_empty() => {
+                return Some("has `hostAddresses`, but its peer is not the host".to_owned());
+            }
+            Some(_) => {}
+        }
+        let mtu = mtu(link);
+        let mut addresses = link.addresses.iter().chain(&link.host_addresses);
+        if !MTU.contains(&mtu) {
+            return Some(format!("cannot have an MTU of {mtu} bytes"));
+        }
+        if mtu < MTU_MIN_IPV6 && addresses.any(|address| address.addr().is_ipv6()) {
+            return Some(format!(
+                "has IPv6 addresses, which need an MTU of {MTU_MIN_IPV6} bytes"
+            ));
+        }
+        None
+    }
+}
+
+fn check_known(annotations: &BTreeMap<String, String>, pod: &str) -> Result<(), PodError> {
+    let topology = annotations.contains_key(TOPOLOGY);
+    for annotation in annotations.keys().filter(|key| key.starts_with(PREFIX)) {
+        let (pod, annotation) = (pod.to_owned(), annotation.clone());
+        match annotation.as_str() {
+            TOPOLOGY | ISOLATION => {}
+            LINKS | FORWARDING | NODE if topology => {}
+            LINKS | FORWARDING | NODE => return Err(PodError::NoTopology { pod, annotation }),
+            _ => return Err(PodError::Unknown { pod, annotation }),
+        }
+    }
+    Ok(())
+}
+
+fn parse<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {
+    text.trim().parse()
+}
+
+/// Reads an annotation that is YAML in a string; what it says if absent or empty is nothing.
+fn yaml<T: DeserializeOwned + Default>(
+    annotations: &BTreeMap<String, String>,
+    annotation: &'static str,
+    pod: &str,
+) -> Result<T, PodError> {
+    let text = annotations.get(annotation).map_or("", String::as_str);
+    if text.trim().is_empty() {
+        return Ok(T::default());
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| PodError::Text {
+        pod: pod.to_owned(),
+        annotation,
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,210 @@
+//! Pods meet: whoever comes second makes the wire. Nobody waits for a peer.
+//!
+//! A pod publishes its record and says which interfaces of other nodes its links end at, under the locks of all nodes
+//! concerned. A peer that is there already is wired at once, both ends, and told what it lost or never had; one that is
+//! not will find the record. Locks are per node and taken in order, so calls of far nodes do not wait for each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::{PluginError, chain};
+use super::fault::step;
+use super::pod::{Pod, mtu};
+use super::result::Interface;
+use super::state::{Attachment, AttachmentName, Kind, NetnsRecord, NodeKey, State, StateError};
+use crate::links::{Link, Peer};
+use crate::name::InterfaceName;
+use crate::netns::Netns;
+use crate::wire::{self, Place, Wire};
+
+pub(crate) mod expected;
+mod neighbour;
+mod tell;
+
+use neighbour::{Neighbour, check_node, neighbours};
+
+/// A link that can be made now.
+struct Meeting<'a> {
+    link: &'a Link,
+    peer: &'a Peer,
+    /// The node at the far end; none for the host.
+    key: Option<NodeKey>,
+}
+
+/// Attaches a pod to its topology: publishes it, wires it to all peers that are there. Returns the interfaces that came
+/// into being for it, each with the host's end where there is one. A failure leaves nothing behind.
+///
+/// # Errors
+/// The first [`PluginError`].
+pub fn join(
+    state: &State,
+    name: &AttachmentName,
+    path: &Path,
+    pod: Pod,
+) -> Result<Vec<Interface>, PluginError> {
+    let netns = super::open(path)?;
+    super::check_free(&netns, path, pod.links.iter().map(|link| &link.interface))?;
+    let attachment = Attachment {
+        name: name.clone(),
+        netns: NetnsRecord {
+            path: path.to_owned(),
+            id: netns.id(),
+        },
+        kind: Kind::Node(pod.clone()),
+    };
+    step();
+    state.write(&attachment)?;
+    step();
+    let joined = meet(state, &attachment, &pod, &netns);
+    if joined.is_err() {
+        // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
+        for error in leave(state, &attachment) {
+            tracing::warn!(error = chain(&error), "undo");
+        }
+    }
+    joined
+}
+
+/// Detaches a pod from its topology; what is gone already is no error. Its peers keep all but the wires to it, and get
+/// those back when the pod returns. Goes on after errors, and forgets the pod only if there were none.
+pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> {
+    let Some(pod) = attachment.pod() else {
+        return Vec::new();
+    };
+    let locks = match state.lock(nodes(pod)) {
+        Ok(locks) => locks,
+        Err(error) => return vec![error.into()],
+    };
+    let mut errors: Vec<PluginError> = Vec::new();
+    let mut note =
+        |result: Result<(), StateError>| errors.extend(result.err().map(PluginError::from));
+    step();
+    note(state.withdraw(&pod.key(), &attachment.name));
+    for (_, peer) in pod.peers() {
+        note(state.unstake(&pod.peer_key(peer), far(peer), &attachment.name));
+    }
+    step();
+    if let Some(netns) = attachment.netns.open() {
+        errors.extend(unwire(attachment, pod, &netns));
+    }
+    step();
+    errors.extend(state.unlock(locks).err().map(PluginError::from));
+    step();
+    if errors.is_empty() {
+        errors.extend(state.forget(&attachment.name).err().map(PluginError::from));
+        step();
+    }
+    errors
+}
+
+/// Deletes a pod's ends in its own namespace: what another pod has at the far end by now is not this one's.
+fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<PluginError> {
+    let place = Place::Netns(attachment.netns.path.clone());
+    let ends: Vec<_> = pod
+        .peers()
+        .map(|(link, peer)| (pod.group(link, peer), pod.end(link, place.clone())))
+        .collect();
+    let errors = wire::delete_ends(netns, &ends);
+    errors.into_iter().map(PluginError::from).collect()
+}
+
+/// The nodes that a pod's links concern, itself included.
+fn nodes(pod: &Pod) -> Vec<NodeKey> {
+    let peers = pod.peers().map(|(_, peer)| pod.peer_key(peer));
+    peers.chain([pod.key()]).collect()
+}
+
+/// The interface at the far end of a link.
+fn far(peer: &Peer) -> &InterfaceName {
+    match peer {
+        Peer::Node { interface, .. } | Peer::Host(interface) => interface,
+    }
+}
+
+fn meet(
+    state: &State,
+    attachment: &Attachment,
+    pod: &Pod,
+    netns: &Netns,
+) -> Result<Vec<Interface>, PluginError> {
+    let _locks = state.lock(nodes(pod))?;
+    step();
+    check_node(state, attachment, pod)?;
+    let neighbours = neighbours(state, attachment, pod)?;
+    let meetings: Vec<Meeting<'_>> = meetings(pod, &neighbours);
+    state.publish(&pod.key(), &attachment.name)?;
+    step();
+    for (_, peer) in pod.peers() {
+        state.stake(&pod.peer_key(peer), far(peer), &attachment.name)?;
+    }
+    step();
+    let wires: Vec<Wire> = meetings
+        .iter()
+        .filter_map(|meeting| wire(attachment, pod, meeting, &neighbours))
+        .collect();
+    wire::create_all(&wires)?;
+    step();
+    tell::own(pod, netns, &meetings, &neighbours)?;
+    step();
+    tell::host(pod)?;
+    step();
+    for (key, neighbour) in &neighbours {
+        tell::neighbour(pod, key, neighbour, &meetings)?;
+        step();
+    }
+    Ok(interfaces(&wires))
+}
+
+/// The links whose far end is there.
+fn meetings<'a>(pod: &'a Pod, neighbours: &BTreeMap<NodeKey, Neighbour>) -> Vec<Meeting<'a>> {
+    let meetings = pod.peers().filter_map(|(link, peer)| {
+        let key = match peer {
+            Peer::Host(_) => None,
+            Peer::Node { .. } => Some(pod.peer_key(peer)),
+        };
+        let there = key.as_ref().is_none_or(|key| neighbours.contains_key(key));
+        there.then_some(Meeting { link, peer, key })
+    });
+    meetings.collect()
+}
+
+fn wire(
+    attachment: &Attachment,
+    pod: &Pod,
+    meeting: &Meeting<'_>,
+    neighbours: &BTreeMap<NodeKey, Neighbour>,
+) -> Option<Wire> {
+    let place = |attachment: &Attachment| Place::Netns(attachment.netns.path.clone());
+    let far = match (&meeting.key, meeting.peer) {
+        (Some(key), Peer::Node { interface, .. }) => {
+            let neighbour = neighbours.get(key)?;
+            let link = neighbour.pod.link(interface)?;
+            neighbour.pod.end(link, place(&neighbour.attachment))
+        }
+        (_, peer) => pod.host_end(far(peer)),
+    };
+    Some(Wire {
+        group: pod.group(meeting.link, meeting.peer),
+        mtu: mtu(meeting.link),
+        ends: [pod.end(meeting.link, place(attachment)), far],
+    })
+}
+
+/// The interfaces of the pod, and of the host for it.
+fn interfaces(wires: &[Wire]) -> Vec<Interface> {
+    let ends = wires.iter().flat_map(|wire| {
+        let [own, far] = &wire.ends;
+        let host = (far.place == Place::Host).then_some((wire, far));
+        std::iter::once((wire, own)).chain(host)
+    });
+    ends.map(|(wire, end)| Interface {
+        name: end.interface.to_string(),
+        mac: Some(end.mac.to_string()),
+        mtu: Some(wire.mtu),
+        sandbox: match &end.place {
+            Place::Host => None,
+            Place::Netns(path) => Some(path.display().to_string()),
+        },
+    })
+    .collect()
+}

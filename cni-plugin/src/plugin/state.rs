@@ -1,0 +1,207 @@
+//! What the plugin remembers between calls: one small file for each attachment, and for each node of a topology a
+//! directory of links to the attachment that is the node and to those that name one of its interfaces as their peer.
+//!
+//! `attachments/KEY.json` is written before the first change for it and removed after the last: whatever it says can be
+//! undone by whoever comes next. A link whose target is gone counts as no link, so removing one file undoes all that was
+//! said of an attachment. State belongs on a tmpfs, where it dies with the namespaces that it describes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+mod attachment;
+mod lock;
+mod node;
+
+pub(crate) use attachment::hexadecimal;
+pub use attachment::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord};
+pub use node::NodeKey;
+
+/// Where state is unless a configuration or [`VARIABLE`] says otherwise.
+pub const ROOT: &str = "/run/pinwire/cni";
+/// The environment variable that overrides [`ROOT`] and the configuration.
+pub const VARIABLE: &str = "PINWIRE_CNI_STATE";
+
+/// What can go wrong with state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A file or directory could not be read or written.
+    #[error("cannot {verb} {}", path.display())]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Another call holds a lock for too long.
+    #[error("another call has been working on {node} for {seconds} s")]
+    Busy {
+        /// The node.
+        node: String,
+        /// Seconds waited.
+        seconds: u64,
+    },
+}
+
+/// A directory of state.
+#[derive(Clone, Debug)]
+pub struct State {
+    root: PathBuf,
+}
+
+impl State {
+    /// The state below a directory, which is made when it is first written to.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Writes down what an attachment consists of, or is going to.
+    ///
+    /// # Errors
+    /// [`StateError::File`]; what was written before is then still there.
+    pub fn write(&self, attachment: &Attachment) -> Result<(), StateError> {
+        let path = self.attachment(&attachment.name);
+        let new = self.new_attachment(&attachment.name);
+        let write = || -> io::Result<()> {
+            let mut file = create(&new)?;
+            file.write_all(&serde_json::to_vec(attachment)?)?;
+            super::fault::step();
+            fs::rename(&new, &path)
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    /// What was written down about an attachment; `None` if nothing was.
+    ///
+    /// # Errors
+    /// [`StateError`], if it cannot be read.
+    pub fn read(&self, name: &AttachmentName) -> Result<Option<Attachment>, StateError> {
+        read(&self.attachment(name))
+    }
+
+    /// Forgets an attachment.
+    ///
+    /// # Errors
+    /// [`StateError::File`].
+    pub fn forget(&self, name: &AttachmentName) -> Result<(), StateError> {
+        // A call that was killed while it wrote leaves the new file.
+        remove(&self.new_attachment(name))?;
+        remove(&self.attachment(name))
+    }
+
+    /// All attachments, and the files that could not be read.
+    ///
+    /// # Errors
+    /// [`StateError::File`], if the directory cannot be listed.
+    pub fn list(&self) -> Result<(Vec<Attachment>, Vec<StateError>), StateError> {
+        let (mut attachments, mut errors) = (Vec::new(), Vec::new());
+        for name in names(&self.root.join("attachments"))? {
+            if !name.ends_with(".json") || name.starts_with('.') {
+                continue;
+            }
+            match read(&self.root.join("attachments").join(name)) {
+                Ok(attachment) => attachments.extend(attachment),
+                Err(error) => errors.push(error),
+            }
+        }
+        Ok((attachments, errors))
+    }
+
+    /// Removes files that calls were killed over while they wrote them. One that is being written meanwhile is found to
+    /// be gone by its call, which fails then: to be used when no ADD is running, as GC is.
+    pub(crate) fn discard_unfinished(&self) -> Result<(), StateError> {
+        let directory = self.root.join("attachments");
+        let names = names(&directory)?.into_iter();
+        let mut unfinished = names.filter(|name| name.starts_with('.'));
+        unfinished.try_for_each(|name| remove(&directory.join(name)))
+    }
+
+    /// Proves that state can be written.
+    ///
+    /// # Errors
+    /// [`StateError::File`].
+    pub fn probe(&self) -> Result<(), StateError> {
+        let path = self
+            .root
+            .join("attachments")
+            .join(format!(".probe-{}", std::process::id()));
+        create(&path).map_err(failed("write", &path))?;
+        remove(&path)
+    }
+
+    fn attachment(&self, name: &AttachmentName) -> PathBuf {
+        self.root
+            .join("attachments")
+            .join(format!("{}.json", name.key()))
+    }
+
+    fn new_attachment(&self, name: &AttachmentName) -> PathBuf {
+        self.root
+            .join("attachments")
+            .join(format!(".{}.json", name.key()))
+    }
+}
+
+fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::File { verb, path, source }
+}
+
+/// Opens a file for writing, making the directories that it is in only where they are missing.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Configurations are for nobody else to read.
+    options.write(true).create(true).truncate(true).mode(0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Attachment>, StateError> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(failed("read", path))?,
+    };
+    let read = serde_json::from_slice(&text);
+    read.map(Some).map_err(|source| StateError::Damaged {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Removes a file that may be gone.
+fn remove(path: &Path) -> Result<(), StateError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(failed("remove", path)),
+    }
+}
+
+/// The names in a directory, which may be missing.
+fn names(directory: &Path) -> Result<Vec<String>, StateError> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed("list", directory))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(failed("list", directory))?.file_name();
+        names.extend(name.into_string());
+    }
+    Ok(names)
+}

@@ -1,0 +1,87 @@
+//! The right to change some nodes: one lock file each, taken in order, so that two calls never wait for each other.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{NodeKey, State, StateError, failed};
+
+/// The longest wait for one lock. What is done under it takes milliseconds; runtimes give a call minutes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(5));
+
+/// Locks of nodes, held until dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct Locks(Vec<(PathBuf, File)>);
+
+impl State {
+    /// Locks nodes, in an order that is the same in all calls.
+    pub(crate) fn lock(&self, mut nodes: Vec<NodeKey>) -> Result<Locks, StateError> {
+        nodes.sort();
+        nodes.dedup();
+        let locks = nodes.iter().map(|node| {
+            let path = self.root.join("locks").join(node.to_string());
+            let file = take(&path, node)?;
+            Ok((path, file))
+        });
+        locks.collect::<Result<_, _>>().map(Locks)
+    }
+
+    /// Removes what is left of nodes that nobody speaks of any more, their locks included, and lets go.
+    pub(crate) fn unlock(&self, locks: Locks) -> Result<(), StateError> {
+        for (path, _) in &locks.0 {
+            let node = path.file_name().and_then(|name| name.to_str());
+            if let Some(node) = node
+                && self.tidy(node)?
+            {
+                super::remove(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn take(path: &Path, node: &NodeKey) -> Result<File, StateError> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut pause = PAUSE.0;
+    loop {
+        let file = open(path).map_err(failed("open", path))?;
+        match file.try_lock() {
+            Ok(()) if is_current(&file, path) => return Ok(file),
+            // The last holder removed the file between our open and our lock: take the new one.
+            Ok(()) => continue,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::Busy {
+                    node: node.to_string(),
+                    seconds: PATIENCE.as_secs(),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
+        }
+        sleep(pause);
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
+}
+
+fn is_current(file: &File, path: &Path) -> bool {
+    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (ours, theirs) = (file.metadata().map(inode), fs::metadata(path).map(inode));
+    matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
+}
