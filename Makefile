@@ -27,6 +27,7 @@ build: packages ## Build the release binaries
 
 .PHONY: demo
 demo: build ## Bring a chain of seven containers up, send packets through it, take it down
+	@tests/packages demo
 	@$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/demo
 
 .PHONY: lint

@@ -38,7 +38,13 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
 pub(super) fn prepare(store: &Store, reference: &str) -> anyhow::Result<()> {
     let reference = reference.parse::<Reference>().ok();
     if reference.is_some() && reference == NODE_IMAGE.parse().ok() {
-        store.ensure_node_image()?;
+        let made = store.ensure_node_image()?;
+        if made.made && !made.shell {
+            anstream::eprintln!(
+                "note: the built-in image has no shell and no tools but its own, since this host has no static BusyBox; \
+                 after `apt-get install busybox-static` it is made anew"
+            );
+        }
     }
     Ok(())
 }
