@@ -64,7 +64,7 @@ pub enum Command {
     /// List, import, export and remove images
     #[command(subcommand)]
     Image(Image),
-    /// Remove what killed commands, and topologies whose nodes are gone, left behind
+    /// Remove what killed commands left behind, and nothing that is up
     Gc(Gc),
     /// Print the JSON schema of the annotations, for editors
     Schema,

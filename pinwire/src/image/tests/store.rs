@@ -1,7 +1,7 @@
 //! The store itself: what it keeps and what it forgets, also when processes meet or are killed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -128,21 +128,16 @@ fn errors_tell_what_to_do() {
     ));
 }
 
-/// Not a test of its own: what [`killed_processes_leave_nothing`] kills.
-#[test]
-#[ignore = "run by another test"]
-fn child() {
-    let Some(data) = std::env::var_os(CHILD).map(PathBuf::from) else {
-        return;
-    };
-    let store = Store::open(&data).expect("open");
+/// What the processes do that [`killed_processes_leave_nothing`] kills: they are that test, started again.
+fn import_and_remove_for_ever(data: &Path) -> ! {
+    let store = Store::open(data).expect("open");
     let parent = data.parent().expect("a parent");
     loop {
         for number in 0..3 {
             import(&store, &parent.join(format!("{number}.tar")), None).expect("import");
         }
         for number in 0..3 {
-            // Gone already, if the child before this one was killed just there.
+            // Gone already, if the process before this one was killed just there.
             let _ = store.remove(&format!("localhost/x:{number}"), &[]);
         }
     }
@@ -150,6 +145,9 @@ fn child() {
 
 #[test]
 fn killed_processes_leave_nothing() {
+    if let Some(data) = std::env::var_os(CHILD) {
+        import_and_remove_for_ever(Path::new(&data));
+    }
     if !is_root() {
         return;
     }
@@ -169,8 +167,7 @@ fn killed_processes_leave_nothing() {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args([
                 "--exact",
-                "image::tests::store::child",
-                "--ignored",
+                "image::tests::store::killed_processes_leave_nothing",
                 "--test-threads=1",
             ])
             .env(CHILD, directory.path().join("data"))
