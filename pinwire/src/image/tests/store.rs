@@ -1,6 +1,7 @@
 //! The store itself: what it keeps and what it forgets, also when processes meet or are killed.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -175,10 +176,15 @@ fn killed_processes_leave_nothing() {
             .spawn()
             .expect("start a child");
         std::thread::sleep(Duration::from_millis(20 + 7 * round));
-        child
+        let status = child
             .kill()
             .and_then(|()| child.wait())
             .expect("kill the child");
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "it was at work until it was killed"
+        );
         for summary in store.list().expect("a whole index") {
             let image = store
                 .resolve(&summary.reference)
