@@ -86,6 +86,19 @@ pub enum Setting {
     },
 }
 
+impl Setting {
+    /// Whether links that come into being in the namespace have this from its `conf.default`, if that was told before:
+    /// part of the baseline, and said of an interface.
+    pub(crate) fn is_inherited(&self) -> bool {
+        matches!(self, Self::Sysctl { key, if_present: true, .. } if key.interface().is_some())
+    }
+
+    /// Whether this is a sysctl that names no interface.
+    pub(crate) fn is_of_namespace(&self) -> bool {
+        matches!(self, Self::Sysctl { key, .. } if key.interface().is_none())
+    }
+}
+
 impl fmt::Display for Setting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

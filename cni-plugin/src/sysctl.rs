@@ -30,6 +30,21 @@ impl SysctlKey {
         self.0.split('/')
     }
 
+    /// The key without its first part.
+    pub(crate) fn below_net(&self) -> &str {
+        self.0.strip_prefix("net/").unwrap_or_default()
+    }
+
+    /// The interface that the key is about; none for `all`, `default` and what is the namespace's own.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        let (_family, rest) = self.below_net().split_once('/')?;
+        let names = rest
+            .strip_prefix("conf/")
+            .or_else(|| rest.strip_prefix("neigh/"))?;
+        let (name, _) = names.split_once('/')?;
+        (!matches!(name, "all" | "default")).then_some(name)
+    }
+
     /// A key from its parts, which the caller knows to be right.
     pub(crate) fn from_parts(parts: &[&str]) -> Self {
         Self(parts.join("/"))

@@ -49,11 +49,8 @@ fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Interfaces 
         Setting::Mirror { from, to } | Setting::Xdp { from, to } => vec![from.clone(), to.clone()],
         Setting::Route(route) => return route_needs(route, settings, links),
         Setting::Sysctl { key, .. } => {
-            let parts: Vec<&str> = key.parts().collect();
-            match parts[..] {
-                ["net", _, "conf" | "neigh", name, _] => name.parse().into_iter().collect(),
-                _ => Vec::new(),
-            }
+            let interface = key.interface().map(str::parse);
+            interface.into_iter().flatten().collect()
         }
     };
     // Others are not ours to wait for: the interface of the pod's first network.

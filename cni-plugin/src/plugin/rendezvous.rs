@@ -138,13 +138,16 @@ fn meet(
         state.stake(&pod.peer_key(peer), far(peer), &attachment.name)?;
     }
     step();
+    let settings = pod.settings()?;
+    tell::namespace(pod, netns, &settings)?;
+    step();
     let wires: Vec<Wire> = meetings
         .iter()
         .filter_map(|meeting| wire(attachment, pod, meeting, &neighbours))
         .collect();
     wire::create_all(&wires)?;
     step();
-    tell::own(pod, netns, &meetings, &neighbours)?;
+    tell::own(pod, netns, &settings, &meetings, &neighbours)?;
     step();
     tell::host(pod)?;
     step();

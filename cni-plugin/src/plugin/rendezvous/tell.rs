@@ -12,12 +12,20 @@ use crate::plugin::error::PluginError;
 use crate::plugin::pod::Pod;
 use crate::plugin::readiness::{Interfaces, ready, renewed};
 use crate::plugin::state::NodeKey;
-use crate::setting;
+use crate::setting::{self, Setting};
+
+/// Tells the pod's namespace its own sysctls. Links have to come later: they take what is said of `default` from there.
+pub(super) fn namespace(pod: &Pod, netns: &Netns, settings: &[Setting]) -> Result<(), PluginError> {
+    let settings = settings.iter().filter(|setting| setting.is_of_namespace());
+    let settings: Vec<_> = settings.cloned().collect();
+    setting::apply(netns, &settings).map_err(|source| node_error(pod, source))
+}
 
 /// Tells the pod what the links that exist allow.
 pub(super) fn own(
     pod: &Pod,
     netns: &Netns,
+    settings: &[Setting],
     meetings: &[Meeting<'_>],
     neighbours: &BTreeMap<NodeKey, Neighbour>,
 ) -> Result<(), PluginError> {
@@ -25,7 +33,8 @@ pub(super) fn own(
         .iter()
         .map(|meeting| meeting.link.interface.clone())
         .collect();
-    let mut settings = ready(&pod.settings()?, &pod.links, &existing);
+    let mut settings = ready(settings, &pod.links, &existing);
+    settings.retain(|setting| !setting.is_of_namespace() && !setting.is_inherited());
     for meeting in meetings {
         let neighbour = meeting.key.as_ref().and_then(|key| neighbours.get(key));
         if neighbour.is_some_and(|neighbour| neighbour.pod.forwarding.plane == Plane::Xdp) {
@@ -69,6 +78,7 @@ pub(super) fn neighbour(
             .collect()
     })?;
     let mut settings = renewed(&other.settings()?, &other.links, &existing, &new);
+    settings.retain(|setting| !setting.is_inherited());
     if pod.forwarding.plane == Plane::Xdp {
         settings.extend(new.into_iter().map(setting::far_end));
     }
