@@ -2,6 +2,7 @@
 //!
 //! The only file that calls setns(2) and unshare(2). Not here: what is done inside a namespace.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -84,6 +85,26 @@ pub struct NetnsId {
     pub device: u64,
     /// Inode of the namespace.
     pub inode: u64,
+}
+
+/// The namespaces that processes are in, as far as the mounted `/proc` shows processes.
+///
+/// # Errors
+/// [`NetnsError::Open`], if `/proc` cannot be read. Processes that end meanwhile are passed over.
+pub(crate) fn inhabited() -> Result<HashSet<NetnsId>, NetnsError> {
+    let processes = std::fs::read_dir("/proc").map_err(|source| NetnsError::Open {
+        path: PathBuf::from("/proc"),
+        source,
+    })?;
+    let id = |process: std::fs::DirEntry| {
+        process.file_name().to_str()?.parse::<u32>().ok()?;
+        let metadata = std::fs::metadata(process.path().join("ns/net")).ok()?;
+        Some(NetnsId {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    };
+    Ok(processes.flatten().filter_map(id).collect())
 }
 
 /// An open network namespace: it lives at least as long as this value.

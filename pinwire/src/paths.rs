@@ -31,6 +31,13 @@ impl Roots {
         self.data.join("topologies")
     }
 
+    /// The directory that the CNI plugin keeps its state in, unless a variable says another one.
+    pub fn plugin(&self) -> PathBuf {
+        let other = std::env::var_os(pinwire_cni::plugin::state::VARIABLE);
+        let other = other.filter(|path| !path.is_empty());
+        other.map_or_else(|| self.state.join("cni"), PathBuf::from)
+    }
+
     /// The directory that holds one lock file for each topology.
     pub fn locks(&self) -> PathBuf {
         self.state.join("locks")

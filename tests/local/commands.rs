@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::host::{Host, manifest, said};
+use pinwire_cni::netns::Netns;
+
+use crate::host::{Host, PINWIRE, manifest, said};
 
 fn two_nodes() -> String {
     manifest("two-nodes")
@@ -211,4 +213,55 @@ fn completion_and_manual_pages_are_generated() {
             .contains("dry")
     );
     assert!(host.ok(&["schema"]).contains("$schema"));
+}
+
+/// Calls the CNI plugin, which must succeed, for a container whose namespace is at `netns`.
+fn attach(host: &Host, netns: &std::path::Path) {
+    let plugin = std::path::Path::new(PINWIRE).with_file_name("pinwire-cni");
+    let mut call = Command::new(plugin)
+        .env("PINWIRE_CNI_STATE", host.path("state/cni"))
+        .env("CNI_COMMAND", "ADD")
+        .env("CNI_CONTAINERID", "gone")
+        .env("CNI_IFNAME", "eth0")
+        .env("CNI_PATH", "/nowhere")
+        .env("CNI_NETNS", netns)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("pinwire-cni: `make test` builds it");
+    let configuration =
+        r#"{"cniVersion":"1.0.0","name":"front","type":"pinwire-cni","ips":["10.9.0.2/24"]}"#;
+    let mut input = call.stdin.take().expect("a pipe");
+    input.write_all(configuration.as_bytes()).expect("input");
+    drop(input);
+    assert!(call.wait().expect("pinwire-cni runs").success());
+}
+
+#[test]
+fn gc_removes_what_was_attached_to_containers_that_are_gone() {
+    let host = Host::new();
+    let netns = host.path("netns");
+    let container = Netns::create(&netns).unwrap();
+    attach(&host, &netns);
+    assert_eq!(host.ok(&["gc"]), "nothing was left behind\n");
+    // The runtime hides the namespace, but the container is there.
+    let mut inside = container
+        .run(|| Command::new("sleep").arg("60").spawn().unwrap())
+        .unwrap();
+    drop(container);
+    Netns::remove(&netns).unwrap();
+    assert_eq!(host.ok(&["gc"]), "nothing was left behind\n");
+    inside.kill().unwrap();
+    inside.wait().unwrap();
+    let what = "what is left of interface eth0 of container gone on network front\n";
+    assert_eq!(
+        host.ok(&["gc", "--dry-run"]),
+        format!("would remove {what}")
+    );
+    let removed = format!("removed {}", what.replace("what is", "what was"));
+    assert_eq!(host.ok(&["gc"]), removed);
+    assert_eq!(host.ok(&["gc"]), "nothing was left behind\n");
+    // The plugin keeps its directories.
+    std::fs::remove_dir_all(host.path("state/cni")).unwrap();
+    host.assert_clean();
 }

@@ -9,6 +9,7 @@ use super::ipam::IpamError;
 use super::state::{Attachment, Delegate, Kind, State};
 use super::version::Verb;
 use super::{attach::ipam, rendezvous};
+use crate::netns;
 
 /// Removes all attachments of a network that are not in the list, then has the IPAM plugin do the same. Goes on after
 /// errors and returns them all. An empty list means that no attachment is valid.
@@ -44,9 +45,42 @@ fn delegate_gc(delegate: &Delegate) -> Result<(), IpamError> {
     Ok(())
 }
 
-/// Removes all attachments whose namespace is gone, of all networks. Goes on after errors and returns them all.
+/// Removes all attachments that [`stale`] finds. Goes on after errors and returns them all.
 pub fn sweep(state: &State) -> Vec<PluginError> {
-    remove(state, |attachment| attachment.netns.open().is_some(), None)
+    let (stale, mut errors) = match stale(state) {
+        Ok(found) => found,
+        Err(error) => return vec![error],
+    };
+    for attachment in &stale {
+        errors.extend(discard(state, attachment));
+    }
+    errors.extend(tidy(state).err());
+    errors
+}
+
+/// The attachments whose container is gone, of all networks, and the records that cannot be read. A container is gone if
+/// its namespace is no more where it was and no process is in it: the runtime may keep it mounted where the caller's
+/// mount namespace does not show it.
+///
+/// # Errors
+/// [`PluginError`], if the state or the processes cannot be listed.
+pub fn stale(state: &State) -> Result<(Vec<Attachment>, Vec<PluginError>), PluginError> {
+    let (mut attachments, errors) = state.list()?;
+    attachments.retain(|attachment| attachment.netns.open().is_none());
+    if !attachments.is_empty() {
+        let inhabited = netns::inhabited()?;
+        attachments.retain(|attachment| !inhabited.contains(&attachment.netns.id));
+    }
+    Ok((
+        attachments,
+        errors.into_iter().map(PluginError::from).collect(),
+    ))
+}
+
+/// Removes what is left of an attachment. Goes on after errors and returns them all.
+pub fn discard(state: &State, attachment: &Attachment) -> Vec<PluginError> {
+    tracing::info!(attachment = %attachment.name, "removing");
+    detach(state, attachment, None)
 }
 
 fn remove(
@@ -100,7 +134,10 @@ pub(crate) fn detach(
 }
 
 /// Removes what calls left that were killed between their last changes: locks and empty directories of nodes.
-fn tidy(state: &State) -> Result<(), PluginError> {
+///
+/// # Errors
+/// The first [`PluginError`].
+pub fn tidy(state: &State) -> Result<(), PluginError> {
     for node in state.nodes()? {
         let locks = state.lock(vec![node])?;
         state.unlock(locks)?;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use pinwire_cni::name::TopologyName;
+use pinwire_cni::plugin;
+use pinwire_cni::plugin::state::AttachmentName;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 
 use crate::cli::Gc as Options;
@@ -13,10 +15,33 @@ use crate::image::Store;
 use crate::paths::Roots;
 use crate::record::{self, Lock, Record, State};
 
-/// Removes every topology that no command is working on and whose record does not say that it is up.
+/// Removes every topology that no command is working on and whose record does not say that it is up, what the CNI plugin
+/// attached to containers that are gone, and layers that no image has.
 pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
-    let mut left = Vec::new();
-    let mut removed = 0;
+    let (topologies, mut left) = topologies(roots, options.dry_run)?;
+    let (attachments, errors) = attachments(roots, options.dry_run)?;
+    left.extend(errors);
+    let mut removed = topologies + attachments;
+    if !options.dry_run && roots.data.exists() {
+        let store = Store::open(&roots.data).map_err(anyhow::Error::from)?;
+        let in_use = in_use(roots)?;
+        let reclaimed = store.prune(&in_use).map_err(anyhow::Error::from)?;
+        removed += reclaimed.layers.len() + reclaimed.partial;
+    }
+    if removed == 0 && left.is_empty() {
+        println!("nothing was left behind");
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(anyhow!("{}", left.join("\n"))
+        .context("something could not be removed")
+        .into())
+}
+
+/// Removes topologies; how many, and what could not be removed.
+fn topologies(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Failure> {
+    let (mut removed, mut left) = (0, Vec::new());
     for name in candidates(roots)? {
         let paths = roots.topology(&name);
         let Ok(lock) = Lock::try_take(&paths).map_err(anyhow::Error::from)? else {
@@ -32,7 +57,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
             continue;
         }
         removed += 1;
-        if options.dry_run {
+        if dry_run {
             println!("would remove what is left of topology {name}");
             lock.remove().map_err(anyhow::Error::from)?;
             continue;
@@ -43,21 +68,37 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         }
         left.extend(errors.iter().map(|error| chain(error)));
     }
-    if !options.dry_run && roots.data.exists() {
-        let store = Store::open(&roots.data).map_err(anyhow::Error::from)?;
-        let in_use = in_use(roots)?;
-        let reclaimed = store.prune(&in_use).map_err(anyhow::Error::from)?;
-        removed += reclaimed.layers.len() + reclaimed.partial;
+    Ok((removed, left))
+}
+
+/// Removes what the CNI plugin attached to containers that are gone, for runtimes that never ask it to; how many
+/// attachments, and what could not be removed.
+fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Failure> {
+    let state = plugin::state::State::at(roots.plugin());
+    let (stale, errors) = plugin::gc::stale(&state).map_err(anyhow::Error::from)?;
+    let mut left: Vec<_> = errors.iter().map(|error| chain(error)).collect();
+    for attachment in &stale {
+        let AttachmentName {
+            network,
+            container,
+            interface,
+        } = &attachment.name;
+        let what = format!("interface {interface} of container {container} on network {network}");
+        if dry_run {
+            println!("would remove what is left of {what}");
+            continue;
+        }
+        let errors = plugin::gc::discard(&state, attachment);
+        if errors.is_empty() {
+            println!("removed what was left of {what}");
+        }
+        left.extend(errors.iter().map(|error| chain(error)));
     }
-    if removed == 0 {
-        println!("nothing was left behind");
+    if !dry_run {
+        let errors = plugin::gc::tidy(&state).err();
+        left.extend(errors.iter().map(|error| chain(error)));
     }
-    if left.is_empty() {
-        return Ok(());
-    }
-    Err(anyhow!("{}", left.join("\n"))
-        .context("something could not be removed")
-        .into())
+    Ok((stale.len(), left))
 }
 
 /// Whatever may be a topology: directories, and locks and control groups whose directories are gone.
