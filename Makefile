@@ -44,8 +44,10 @@ test: lint build ## Run all tests (as root: they make network namespaces of thei
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
 
 .PHONY: fuzz
-fuzz: packages ## Run the property tests of the manifest parser for ten minutes
-	tests/fuzz 600
+fuzz: packages ## Fuzz the CNI plugin and the manifest parser for ten minutes each
+	@tests/packages fuzz
+	$(SUDO) env PATH="$$PATH" tests/fuzz/plugin 600
+	tests/fuzz/manifest 600
 
 .PHONY: bench
 bench: build ## Measure deployment against Mininet, in one run on this machine

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod call;
+#[path = "../../../tests/fuzz/call.rs"]
+mod call_of_fuzzer;
 mod collection;
 mod deletion;
 mod disagreement;
@@ -15,6 +17,7 @@ mod interface;
 mod ipam;
 mod lab;
 mod masquerade;
+mod mutated;
 mod mutations;
 mod parallel;
 mod previous;
