@@ -8,9 +8,13 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 # Where container runtimes look for CNI plugins: /opt/cni/bin by default, /usr/lib/cni for Debian's.
 CNI_BIN_DIR ?= /opt/cni/bin
+# Clients to configure for: containerd, k3s, podman, or several of them. None by default.
+CLIENTS ?=
+CNI_CONF_DIR ?= /etc/cni/net.d
+K3S_DIR ?= /var/lib/rancher/k3s
 CARGO ?= cargo
-TARGET := $(shell rustc --print host-tuple 2>/dev/null)
-RELEASE := target/$(TARGET)/release
+TARGET := $(or $(shell rustc --print host-tuple 2>/dev/null),$(shell uname -m)-unknown-linux-gnu)
+RELEASE ?= target/$(TARGET)/release
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help
@@ -23,7 +27,7 @@ packages:
 
 .PHONY: build
 build: packages ## Build the release binaries
-	$(CARGO) build --release --workspace
+	$(CARGO) build --release
 
 .PHONY: demo
 demo: build ## Bring a chain of seven containers up, send packets through it, take it down
@@ -42,6 +46,7 @@ test: lint build ## Run all tests (as root: they make network namespaces of thei
 	$(CARGO) build --workspace --bins
 	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
+	RELEASE=$(RELEASE) tests/install/run
 
 .PHONY: fuzz
 fuzz: packages ## Fuzz the CNI plugin and the manifest parser for ten minutes each
@@ -59,12 +64,21 @@ deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "make deny: cargo-deny is missing: run 'cargo install --locked cargo-deny'" >&2; exit 1; }
 	$(CARGO) deny check --config configs/deny.toml licenses bans sources
 
+CONTAINERD_CONF := $(DESTDIR)$(CNI_CONF_DIR)/10-pinwire.conflist
+PODMAN_CONF := $(DESTDIR)$(CNI_CONF_DIR)/88-pinwire.conflist
+K3S_CONF := $(DESTDIR)$(K3S_DIR)/agent/etc/cni/net.d/cbr0/pinwire.conf
+K3S_PLUGIN := $(DESTDIR)$(K3S_DIR)/data/cni/pinwire-cni
+
 .PHONY: install
-install: build ## Install below DESTDIR and PREFIX
+install: ## Install what `make build` built, below DESTDIR and PREFIX; CLIENTS="containerd k3s podman" configures these
+	@test -x $(RELEASE)/pinwire || { echo "make install: $(RELEASE) has no binaries: run 'make build' first" >&2; exit 1; }
+	@for client in $(filter-out containerd k3s podman,$(CLIENTS)); do \
+	  echo "make install: $$client is not one of the CLIENTS containerd, k3s and podman" >&2; exit 1; done
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
 	install -Dsm755 -t $(DESTDIR)$(CNI_BIN_DIR) $(RELEASE)/pinwire-cni
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/cni configs/cni/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -72,10 +86,17 @@ install: build ## Install below DESTDIR and PREFIX
 	$(RELEASE)/pinwire completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire
 	$(RELEASE)/pinwire completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwire
 	$(RELEASE)/pinwire completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwire.fish
+	$(if $(filter k3s,$(CLIENTS)),install -Dsm755 $(RELEASE)/pinwire-cni $(K3S_PLUGIN))
+	@# A configuration that is there already may have been changed by somebody: it stays.
+	$(if $(filter k3s,$(CLIENTS)),test -e $(K3S_CONF) || install -Dm644 configs/cni/k3s.conf $(K3S_CONF))
+	$(if $(filter containerd,$(CLIENTS)),test -e $(CONTAINERD_CONF) || install -Dm644 configs/cni/containerd.conflist $(CONTAINERD_CONF))
+	$(if $(filter podman,$(CLIENTS)),test -e $(PODMAN_CONF) || install -Dm644 configs/cni/podman.conflist $(PODMAN_CONF))
 
 .PHONY: uninstall
-uninstall: ## Remove what `make install` installed
-	rm -f $(DESTDIR)$(CNI_BIN_DIR)/pinwire-cni $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
+uninstall: ## Remove what `make install` installed, configurations of clients included
+	rm -f $(CONTAINERD_CONF) $(PODMAN_CONF) $(K3S_CONF) $(K3S_PLUGIN) $(DESTDIR)$(CNI_BIN_DIR)/pinwire-cni
+	$(addprefix rmdir --ignore-fail-on-non-empty ,$(wildcard $(dir $(K3S_CONF))))
+	rm -f $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pinwire \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pinwire.fish
