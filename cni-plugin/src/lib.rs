@@ -3,12 +3,14 @@
 //!
 //! The order of use: [`netns::Netns::create`] makes a node's namespace, [`wire::create`] the pairs between namespaces,
 //! [`setting::settings`] plans what one namespace is told, [`setting::apply`] tells it, [`observe::observe`] reads it
-//! back. None of that knows of manifests, containers or saved state; [`plugin`], the CNI plugin, is built upon it.
+//! back. None of that knows of manifests, containers or saved state; [`plugin`], the CNI plugin, is built upon it, and
+//! [`netavark`], the driver for podman's networks, upon the plugin.
 
 mod batch;
 pub mod identity;
 pub mod links;
 pub mod name;
+pub mod netavark;
 pub mod netlink;
 pub mod netns;
 pub mod observe;

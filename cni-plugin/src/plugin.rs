@@ -22,7 +22,7 @@ mod error;
 mod fault;
 pub mod gc;
 mod ipam;
-mod json;
+pub(crate) mod json;
 mod log;
 mod masquerade;
 pub mod pod;
@@ -44,7 +44,7 @@ pub use masquerade::MasqueradeError;
 
 use arguments::Arguments;
 use configuration::Configuration;
-use error::chain;
+pub(crate) use error::chain;
 use pod::Pod;
 use result::Outcome;
 use state::{AttachmentName, Delegate, State};
@@ -146,8 +146,7 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
             if let Some((delegate, netns)) = current {
                 errors.extend(attach::release(&request.name, delegate, netns).err());
             }
-            errors.extend(attach::delete_host_end(&attach::host_end(&request.name)));
-            errors.extend(state.forget(&request.name).err().map(PluginError::from));
+            errors.extend(attach::detach_by_name(state, &request.name));
         }
     }
     PluginError::all(errors)

@@ -209,6 +209,13 @@ pub(crate) fn detach(
     errors
 }
 
+/// Removes what there may be of an attachment of which nothing is written down: all of it follows from the name.
+pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<PluginError> {
+    let mut errors = delete_host_end(&host_end(name));
+    errors.extend(state.forget(name).err().map(Into::into));
+    errors
+}
+
 /// Gives the addresses back, by the runtime's configuration or, if the IPAM plugin does not take that any more, by the
 /// one that was written down.
 fn give_back(
@@ -238,7 +245,7 @@ pub(crate) fn release(
 }
 
 /// Deletes the host's end of an attachment, and the container's with it.
-pub(crate) fn delete_host_end(end: &WireEnd) -> Vec<PluginError> {
+fn delete_host_end(end: &WireEnd) -> Vec<PluginError> {
     let host = match Netns::current() {
         Ok(host) => host,
         Err(error) => return vec![error.into()],

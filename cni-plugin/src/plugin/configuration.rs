@@ -23,7 +23,7 @@ pub const LIMIT: usize = 1 << 20;
 /// The capability by which runtimes hand a pod's annotations over.
 pub const POD_ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
 /// What IPv4 needs of a link (RFC 791), and the most that Ethernet devices take (`ETH_MAX_MTU`).
-const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
+pub(crate) const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 /// Keys that the specification, runtimes and meta-plugins put into any configuration.
 const THEIRS: [&str; 3] = ["type", "capabilities", "args"];
 

@@ -92,10 +92,10 @@ pub enum PluginError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The container's namespace cannot be used.
-    #[error("CNI_NETNS cannot be used")]
+    #[error("cannot use the container's network namespace")]
     Container(#[source] NetnsError),
     /// The container's namespace is the plugin's.
-    #[error("CNI_NETNS is the plugin's own network namespace: {}", .0.display())]
+    #[error("the container's network namespace is the plugin's own: {}", .0.display())]
     OwnNamespace(PathBuf),
     /// A namespace could not be entered or left.
     #[error(transparent)]

@@ -1,6 +1,9 @@
 //! GC: attachments that nobody has any more go, by the runtime's list or, for runtimes that send none, by their
 //! namespaces.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use super::attach;
 use super::configuration::ValidAttachment;
 use super::environment::Identifier;
@@ -10,6 +13,9 @@ use super::state::{Attachment, Delegate, Kind, State};
 use super::version::Verb;
 use super::{attach::ipam, rendezvous};
 use crate::netns;
+
+/// The age from which on a file that is still being written is one whose call was killed: calls take milliseconds.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// Removes all attachments of a network that are not in the list, then has the IPAM plugin do the same. Goes on after
 /// errors and returns them all. An empty list means that no attachment is valid.
@@ -29,7 +35,8 @@ pub fn collect(
     };
     let mut errors = remove(state, is_valid, delegate);
     // Runtimes do not ADD during a GC, so nobody is writing.
-    errors.extend(state.discard_unfinished().err().map(PluginError::from));
+    let discarded = state.discard_unfinished(Duration::ZERO);
+    errors.extend(discarded.err().map(PluginError::from));
     if let Some(delegate) = delegate {
         errors.extend(delegate_gc(delegate).err().map(PluginError::from));
     }
@@ -67,14 +74,56 @@ pub fn sweep(state: &State) -> Vec<PluginError> {
 pub fn stale(state: &State) -> Result<(Vec<Attachment>, Vec<PluginError>), PluginError> {
     let (mut attachments, errors) = state.list()?;
     attachments.retain(|attachment| attachment.netns.open().is_none());
-    if !attachments.is_empty() {
-        let inhabited = netns::inhabited()?;
-        attachments.retain(|attachment| !inhabited.contains(&attachment.netns.id));
-    }
+    retain_uninhabited(&mut attachments)?;
     Ok((
         attachments,
         errors.into_iter().map(PluginError::from).collect(),
     ))
+}
+
+fn retain_uninhabited(attachments: &mut Vec<Attachment>) -> Result<(), PluginError> {
+    if !attachments.is_empty() {
+        let inhabited = netns::inhabited()?;
+        attachments.retain(|attachment| !inhabited.contains(&attachment.netns.id));
+    }
+    Ok(())
+}
+
+/// Removes what would be in the way of addresses that are about to be attached to a network, for runtimes that may not
+/// detach. What is left in the network goes where its namespace is no more: its runtime is the caller, who sees what it
+/// mounted. In other networks what had one of the addresses goes as [`stale`] says: its removal later on would end the new
+/// one's masquerading. Goes on after errors and returns them all.
+pub(crate) fn sweep_before(
+    state: &State,
+    network: &Identifier,
+    addresses: &[IpAddr],
+) -> Vec<PluginError> {
+    let (mut attachments, errors) = match state.list() {
+        Ok(found) => found,
+        Err(error) => return vec![error.into()],
+    };
+    let mut errors: Vec<PluginError> = errors.into_iter().map(PluginError::from).collect();
+    attachments.retain(|attachment| attachment.netns.open().is_none());
+    let (ours, mut others): (Vec<_>, Vec<_>) = attachments
+        .into_iter()
+        .partition(|attachment| attachment.name.network == *network);
+    others.retain(|attachment| match &attachment.kind {
+        Kind::Interface { plan, .. } => {
+            let mut had = plan.container_addresses().into_iter();
+            had.any(|address| addresses.contains(&address))
+        }
+        Kind::Node(_) => false,
+    });
+    if let Err(error) = retain_uninhabited(&mut others) {
+        errors.push(error);
+        others.clear();
+    }
+    for attachment in ours.iter().chain(&others) {
+        errors.extend(discard(state, attachment));
+    }
+    let discarded = state.discard_unfinished(ABANDONED);
+    errors.extend(discarded.err().map(PluginError::from));
+    errors
 }
 
 /// Removes what is left of an attachment. Goes on after errors and returns them all.
@@ -133,7 +182,8 @@ pub(crate) fn detach(
     }
 }
 
-/// Removes what calls left that were killed between their last changes: locks and empty directories of nodes.
+/// Removes what calls left that were killed between their last changes: locks and empty directories of nodes, and files
+/// that they were writing a minute ago or longer.
 ///
 /// # Errors
 /// The first [`PluginError`].
@@ -142,5 +192,5 @@ pub fn tidy(state: &State) -> Result<(), PluginError> {
         let locks = state.lock(vec![node])?;
         state.unlock(locks)?;
     }
-    Ok(())
+    Ok(state.discard_unfinished(ABANDONED)?)
 }

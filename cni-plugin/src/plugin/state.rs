@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 mod attachment;
 mod lock;
@@ -118,13 +119,22 @@ impl State {
         Ok((attachments, errors))
     }
 
-    /// Removes files that calls were killed over while they wrote them. One that is being written meanwhile is found to
-    /// be gone by its call, which fails then: to be used when no ADD is running, as GC is.
-    pub(crate) fn discard_unfinished(&self) -> Result<(), StateError> {
+    /// Removes files that calls were killed over while they wrote them, if they are as old as that. One that is being
+    /// written meanwhile is found to be gone by its call, which fails then: no age is for when no ADD is running, as
+    /// during a GC.
+    pub(crate) fn discard_unfinished(&self, age: Duration) -> Result<(), StateError> {
         let directory = self.root.join("attachments");
         let names = names(&directory)?.into_iter();
-        let mut unfinished = names.filter(|name| name.starts_with('.'));
-        unfinished.try_for_each(|name| remove(&directory.join(name)))
+        let unfinished = names
+            .filter(|name| name.starts_with('.'))
+            .map(|name| directory.join(name));
+        let is_old = |path: &PathBuf| {
+            let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+            // A clock that was set back makes them young until it has caught up.
+            modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age)
+        };
+        let mut old = unfinished.filter(is_old);
+        old.try_for_each(|path| remove(&path))
     }
 
     /// Proves that state can be written.

@@ -19,6 +19,7 @@ mod lab;
 mod masquerade;
 mod mutated;
 mod mutations;
+mod netavark;
 mod parallel;
 mod previous;
 mod table;

@@ -51,7 +51,7 @@ fn what_leaves_the_host_has_its_address() {
 }
 
 /// A wire between the host and the world outside.
-fn uplink(lab: &Lab) -> Wire {
+pub(crate) fn uplink(lab: &Lab) -> Wire {
     let ends = [
         (
             Place::Netns(lab.netns_path("outside")),

@@ -1,0 +1,8 @@
+//! The netavark driver: netavark's plugin API 1.0.0, from `create` to a container that is gone.
+
+mod call;
+mod containers;
+mod create;
+mod faults;
+mod recovery;
+mod table;
