@@ -42,7 +42,7 @@ lint: packages ## Check format, lints and documentation
 
 .PHONY: test
 test: lint build ## Run all tests (as root: they make network namespaces of their own)
-	@tests/packages test
+	@tests/packages test lab
 	$(CARGO) build --workspace --bins
 	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
@@ -77,6 +77,9 @@ install: ## Install what `make build` built, below DESTDIR and PREFIX; CLIENTS="
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/bin $(RELEASE)/pinwire
 	install -Dsm755 -t $(DESTDIR)$(PREFIX)/lib/pinwire $(RELEASE)/pinwire-node
 	install -Dsm755 -t $(DESTDIR)$(CNI_BIN_DIR) $(RELEASE)/pinwire-cni
+	@# The netavark driver is the same executable by its name, in a directory where podman looks for drivers.
+	install -d $(DESTDIR)$(PREFIX)/lib/netavark
+	ln -sfn $(CNI_BIN_DIR)/pinwire-cni $(DESTDIR)$(PREFIX)/lib/netavark/pinwire
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/cni configs/cni/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
@@ -94,7 +97,7 @@ install: ## Install what `make build` built, below DESTDIR and PREFIX; CLIENTS="
 
 .PHONY: uninstall
 uninstall: ## Remove what `make install` installed, configurations of clients included
-	rm -f $(CONTAINERD_CONF) $(PODMAN_CONF) $(K3S_CONF) $(K3S_PLUGIN) $(DESTDIR)$(CNI_BIN_DIR)/pinwire-cni
+	rm -f $(CONTAINERD_CONF) $(PODMAN_CONF) $(K3S_CONF) $(K3S_PLUGIN) $(DESTDIR)$(CNI_BIN_DIR)/pinwire-cni $(DESTDIR)$(PREFIX)/lib/netavark/pinwire
 	$(addprefix rmdir --ignore-fail-on-non-empty ,$(wildcard $(dir $(K3S_CONF))))
 	rm -f $(DESTDIR)$(PREFIX)/bin/pinwire $(DESTDIR)$(PREFIX)/share/man/man1/pinwire{,-*}.1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pinwire \
