@@ -11,9 +11,9 @@ use crate::lab::{Lab, lab};
 const DOCUMENT: &str = include_str!("../../../docs/cni.md");
 
 /// The fenced blocks with an information string of two words: the second word, and the text.
-fn blocks() -> Vec<(&'static str, String)> {
+pub(crate) fn blocks(document: &'static str) -> Vec<(&'static str, String)> {
     let mut blocks = Vec::new();
-    let mut lines = DOCUMENT.lines();
+    let mut lines = document.lines();
     while let Some(line) = lines.next() {
         if let Some((_, kind)) = line
             .strip_prefix("```")
@@ -41,7 +41,7 @@ fn examples() {
         lab.netns("web");
         let (mut configuration, mut arguments) = (Value::Null, String::new());
         let mut run = 0;
-        for (kind, text) in blocks() {
+        for (kind, text) in blocks(DOCUMENT) {
             match kind {
                 "configuration" => {
                     configuration = read(lab, &text);

@@ -3,6 +3,7 @@
 mod call;
 mod containers;
 mod create;
+mod documentation;
 mod faults;
 mod recovery;
 mod table;
