@@ -161,11 +161,10 @@ fn collect(
     environment: &Environment,
     configuration: &Configuration,
 ) -> Result<(), PluginError> {
-    let valid = configuration.valid_attachments.as_ref();
-    let valid = valid.ok_or_else(|| ConfigurationError::Invalid {
-        key: "cni.dev/valid-attachments".to_owned(),
-        reason: "GC needs the list of valid attachments, which may be empty".to_owned(),
-    })?;
+    // libcni sends no list where its caller has none (`cnitool gc`): what is in use then shows by its namespace only.
+    let Some(valid) = &configuration.valid_attachments else {
+        return PluginError::all(gc::sweep(state));
+    };
     let delegate = Delegate::of(configuration, &environment.path, "");
     let errors = gc::collect(state, &configuration.network, valid, delegate.as_ref());
     PluginError::all(errors)

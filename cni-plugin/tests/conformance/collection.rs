@@ -59,6 +59,26 @@ fn gc_removes_what_is_not_listed() {
 }
 
 #[test]
+fn gc_without_a_list_removes_what_has_no_namespace() {
+    lab(|lab| {
+        let configuration = interface(lab, "1.0.0");
+        for container in ["a", "b"] {
+            lab.netns(container);
+            Call::new(lab, "ADD", container, &configuration).ok();
+        }
+        let gc = json!({"cniVersion": "1.1.0", "name": "net"});
+        let gc = Call::new(lab, "GC", "", &gc);
+        gc.ok();
+        assert_eq!(lab.leases().len(), 4, "both are in use");
+        lab.remove("a");
+        gc.ok();
+        assert_eq!(lab.leases().len(), 2, "a is gone");
+        lab.remove("b");
+        gc.ok();
+    });
+}
+
+#[test]
 fn gc_goes_on_after_errors_and_reports_all() {
     lab(|lab| {
         let broken = lab.path("broken").display().to_string();

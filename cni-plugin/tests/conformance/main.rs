@@ -15,6 +15,7 @@ mod faults;
 mod input;
 mod interface;
 mod ipam;
+mod journal;
 mod lab;
 mod masquerade;
 mod mutated;
