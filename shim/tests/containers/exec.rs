@@ -67,7 +67,7 @@ fn a_command_is_confined_like_its_container() {
     let (init_group, own_group) = own.split_once("\n-\n").unwrap();
     let groups: Vec<_> = own_group
         .lines()
-        .filter(|line| line.contains("/pinwire/"))
+        .filter(|line| line.contains("/pinwire/") || *line == super::node::GROUP_NAMESPACE)
         .collect();
     assert!(
         !groups.is_empty() && groups.iter().all(|line| init_group.contains(line)),

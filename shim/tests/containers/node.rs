@@ -22,6 +22,10 @@ const APPLETS: [&str; 30] = [
     "touch", "tr", "true", "tty", "unshare", "wc", "yes",
 ];
 
+/// What /proc/PID/cgroup says of a process in the group of its own control group namespace, which a container gets where
+/// version 2 is all there is.
+pub(crate) const GROUP_NAMESPACE: &str = "0::/";
+
 /// Cuts this process off the host, and has it inherit orphans so that it can wait for them.
 pub(crate) fn isolate() {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).unwrap();
