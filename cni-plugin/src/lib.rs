@@ -22,4 +22,5 @@ mod refusal;
 pub mod setting;
 pub mod sysctl;
 mod veth;
+pub mod vf;
 pub mod wire;

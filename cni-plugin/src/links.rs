@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{InterfaceName, MacAddress, NodeName};
+use crate::vf::VfOptions;
 
 /// The annotation that names the topology a pod belongs to.
 pub const TOPOLOGY: &str = "pinwire.dev/topology";
@@ -47,6 +48,9 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 68, max = 65535))]
     pub mtu: Option<u32>,
+    /// The virtual function of this end; only with the type `vf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vf: Option<VfOptions>,
     /// MAC address of this end; derived from topology, node and interface unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddress>,

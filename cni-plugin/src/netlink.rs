@@ -106,6 +106,12 @@ impl Netlink {
         })
     }
 
+    /// Makes room for answers of a size, bytes, beyond what any dump takes.
+    pub(crate) fn make_room(&mut self, bytes: usize) {
+        self.received.clear();
+        self.received.reserve(bytes);
+    }
+
     /// Sends one request and waits until it is done.
     pub(crate) fn request<M: NetlinkSerializable>(
         &mut self,

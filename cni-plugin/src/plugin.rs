@@ -20,6 +20,7 @@ pub mod configuration;
 pub mod environment;
 mod error;
 mod fault;
+pub mod function;
 pub mod gc;
 mod ipam;
 pub(crate) mod json;
@@ -39,15 +40,17 @@ pub use agreement::Disagreement;
 pub use attach::TellError;
 pub use check::Difference;
 pub use error::{ConfigurationError, PluginError};
+pub use function::FunctionError;
 pub use ipam::IpamError;
 pub use masquerade::MasqueradeError;
 
 use arguments::Arguments;
 use configuration::Configuration;
 pub(crate) use error::chain;
+use function::FunctionRequest;
 use pod::Pod;
 use result::Outcome;
-use state::{AttachmentName, Delegate, State};
+use state::{AttachmentName, Delegate, Kind, State};
 
 /// A request about one attachment: what CNI's environment and standard input say.
 #[derive(Clone, Debug)]
@@ -76,6 +79,23 @@ impl Request {
         Ok(self.netns.as_deref().ok_or_else(missing)?)
     }
 
+    /// What the virtual function is to be, where one is to be attached.
+    fn function(&self) -> FunctionRequest<'_> {
+        let [runtime_mtu, mtu] = self.configuration.mtu;
+        let arguments = &self.arguments.0;
+        FunctionRequest {
+            configuration: &self.configuration.function,
+            mtu: runtime_mtu.or(arguments.mtu).or(mtu),
+            holder: match &arguments.pod_name {
+                None => self.name.to_string(),
+                Some(pod) => {
+                    let namespace = arguments.pod_namespace.as_deref().unwrap_or("default");
+                    format!("`{}` of pod {namespace}/{pod}", self.name.interface)
+                }
+            },
+        }
+    }
+
     fn pod(&self) -> Result<Option<Pod>, PluginError> {
         Ok(Pod::read(
             &self.configuration.annotations,
@@ -97,12 +117,14 @@ pub fn add(state: &State, request: &Request) -> Result<Value, PluginError> {
     previous.map(previous::read).transpose()?;
     match (request.pod()?, previous) {
         (Some(pod), Some(previous)) => {
-            let interfaces = rendezvous::join(state, &request.name, netns, pod)?;
+            let interfaces =
+                rendezvous::join(state, &request.name, netns, pod, &configuration.function)?;
             Ok(previous::extend(previous, &interfaces, version))
         }
         (Some(pod), None) => {
             let ips = pod.clone();
-            let interfaces = rendezvous::join(state, &request.name, netns, pod)?;
+            let interfaces =
+                rendezvous::join(state, &request.name, netns, pod, &configuration.function)?;
             Ok(previous::first(&ips, interfaces, configuration.dns.clone()).write(version))
         }
         (None, Some(previous)) => Ok(previous::extend(previous, &[], version)),
@@ -114,7 +136,11 @@ pub fn add(state: &State, request: &Request) -> Result<Value, PluginError> {
                 &request.arguments.0,
                 request.delegate(),
             );
-            Ok(attach::attach(state, attach)?.write(version))
+            if !configuration.function.wanted()? {
+                return Ok(attach::attach(state, attach)?.write(version));
+            }
+            let function = request.function();
+            Ok(function::attach(state, &attach, &function)?.write(version))
         }
     }
 }
@@ -140,12 +166,16 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
         Some(attachment) if attachment.pod().is_some() => {
             errors.extend(rendezvous::leave(state, attachment));
         }
+        Some(attachment) if matches!(attachment.kind, Kind::Function { .. }) => {
+            errors.extend(function::detach(state, attachment, current));
+        }
         Some(attachment) => errors.extend(attach::detach(state, attachment, current)),
         // Never attached, detached already, or state was lost: whatever there may be follows from the name.
         None => {
             if let Some((delegate, netns)) = current {
                 errors.extend(attach::release(&request.name, delegate, netns).err());
             }
+            errors.extend(function::restore::give_back(state, &request.name));
             errors.extend(attach::detach_by_name(state, &request.name));
         }
     }

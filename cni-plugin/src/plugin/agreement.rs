@@ -3,6 +3,7 @@
 use super::pod::{Pod, mtu};
 use crate::links::{Link, Peer};
 use crate::name::InterfaceName;
+use crate::vf::{Attribute, VfOptions};
 
 /// Two pods that disagree, or want the same thing.
 #[derive(Debug, thiserror::Error)]
@@ -113,10 +114,29 @@ pub(crate) fn names(peer: &Peer, pod: &Pod, link: &Link) -> bool {
     matches!(peer, Peer::Node { node, interface } if *node == pod.node && *interface == link.interface)
 }
 
+/// What both ends of a wire of virtual functions must say the same: where it is from, and what tells it from others.
+fn function_difference(link: &Link, other: &Link) -> Option<String> {
+    let (one, other) = (link.vf.as_ref()?, other.vf.as_ref()?);
+    let show = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let number = |value: Option<u32>| show(value.map(|value| value.to_string()));
+    let tag = |vf: &VfOptions| show(vf.vlan.map(|id| Attribute::Vlan(vf.tag(id)).to_string()));
+    let values = [
+        ("pool", show(one.pool.clone()), show(other.pool.clone())),
+        ("vf.index", number(one.index), number(other.index)),
+        ("vf.vlan", tag(one), tag(other)),
+    ];
+    let mut values = values.into_iter();
+    let (what, one, other) = values.find(|(_, one, other)| one != other)?;
+    Some(format!("{what} {one} and {other}"))
+}
+
 /// What the two ends of a link must have the same, or must not.
 fn difference(one: &Pod, link: &Link, other: &Pod, other_link: &Link) -> Option<String> {
     if link.kind != other_link.kind {
         return Some(format!("type {:?} and {:?}", link.kind, other_link.kind).to_lowercase());
+    }
+    if let Some(what) = function_difference(link, other_link) {
+        return Some(what);
     }
     if mtu(link) != mtu(other_link) {
         return Some(format!("MTU {} and {}", mtu(link), mtu(other_link)));

@@ -22,7 +22,7 @@ mod request;
 pub use message::TellError;
 pub(crate) use message::{raise, settle, tell};
 pub use plan::Plan;
-pub(crate) use plan::{EndPlan, HOST_GROUP, host_end};
+pub(crate) use plan::{EndPlan, HOST_GROUP, altname, host_end, route};
 pub use request::{Addressing, Request};
 
 /// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.
@@ -133,7 +133,7 @@ fn connect(plan: &Plan, netns: &Netns, host: &Netns) -> Result<(), PluginError> 
 }
 
 /// Has the IPAM plugin reserve addresses, meanwhile `connect` works if that may be.
-fn reserve(
+pub(crate) fn reserve(
     request: &Request,
     delegate: &Delegate,
     connect: impl FnOnce() -> Result<(), PluginError>,
@@ -158,6 +158,7 @@ fn outcome(plan: &Plan, request: &Request, reserved: Dns) -> Outcome {
         mac: Some(end.mac.to_string()),
         mtu: Some(plan.wire.mtu),
         sandbox,
+        pci_id: None,
     };
     let [inside, outside] = &plan.wire.ends;
     let ips = plan.addresses.iter().map(|address| Address {
@@ -218,7 +219,7 @@ pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<Plugin
 
 /// Gives the addresses back, by the runtime's configuration or, if the IPAM plugin does not take that any more, by the
 /// one that was written down.
-fn give_back(
+pub(crate) fn give_back(
     attachment: &Attachment,
     recorded: Option<&Delegate>,
     current: Option<(&Delegate, Option<&Path>)>,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::attach::{self, EndPlan, Plan};
 use super::error::PluginError;
+use super::function::{self, FunctionPlan};
 use super::pod::{Pod, mtu};
 use super::rendezvous::expected;
 use super::result::Outcome;
@@ -15,6 +16,7 @@ use crate::name::MacAddress;
 use crate::netns::Netns;
 use crate::observe::{Observation, ObservedLink, observe};
 use crate::setting::{self, Setting};
+use crate::vf::{Attribute, PciAddress};
 use crate::wire::{Place, WireEnd};
 
 /// Something that is not as it was attached.
@@ -65,6 +67,20 @@ pub enum Difference {
         pod: Box<Pod>,
         setting: Box<Setting>,
     },
+    /// A virtual function was told something else.
+    #[error("the virtual function {function} has {found} instead of {wanted}")]
+    Attribute {
+        function: PciAddress,
+        wanted: Attribute,
+        found: Attribute,
+    },
+    /// A virtual function got another driver.
+    #[error("the virtual function {function} has the driver {found} instead of {expected}")]
+    Driver {
+        function: PciAddress,
+        expected: String,
+        found: String,
+    },
     /// `prevResult` lacks the interface.
     #[error("prevResult does not have {end}")]
     Result { end: Box<WireEnd> },
@@ -95,17 +111,46 @@ pub(crate) fn check(
     match &attachment.kind {
         Kind::Interface { plan, .. } => {
             check_interface(plan, previous, &found, &host)?;
-            if let Some(delegate) = delegate {
-                attach::ipam(delegate).check(attach::call(
-                    &attachment.name,
-                    Some(netns),
-                    delegate,
-                ))?;
-            }
-            Ok(())
+            check_leases(attachment, netns, delegate)
+        }
+        Kind::Function { plan, .. } => {
+            check_function(state, attachment, plan, &found)?;
+            check_leases(attachment, netns, delegate)
         }
         Kind::Node(pod) => check_node(state, attachment, pod, &found, &host),
     }
+}
+
+/// Has the IPAM plugin check.
+fn check_leases(
+    attachment: &Attachment,
+    netns: &Path,
+    delegate: Option<&Delegate>,
+) -> Result<(), PluginError> {
+    let Some(delegate) = delegate else {
+        return Ok(());
+    };
+    let call = attach::call(&attachment.name, Some(netns), delegate);
+    Ok(attach::ipam(delegate).check(call)?)
+}
+
+/// Checks a virtual function, and the addresses and routes of its interface.
+fn check_function(
+    state: &State,
+    attachment: &Attachment,
+    plan: &FunctionPlan,
+    found: &Observation,
+) -> Result<(), PluginError> {
+    let place = Place::Netns(attachment.netns.path.clone());
+    for holding in function::check::check(state, &attachment.name, &place, found)? {
+        let Some(end) = holding.end(place.clone()) else {
+            continue;
+        };
+        if let Some(link) = found.link(&end.altname) {
+            check_told(found, link, &end, &plan.end())?;
+        }
+    }
+    Ok(())
 }
 
 fn look(netns: &Netns, path: &Path) -> Result<Observation, PluginError> {
@@ -160,6 +205,7 @@ fn check_node(
     host: &Observation,
 ) -> Result<(), PluginError> {
     let place = Place::Netns(attachment.netns.path.clone());
+    function::check::check(state, &attachment.name, &place, found)?;
     let links = expected::links(state, pod)?;
     for (link, peer) in &links {
         let end = pod.end(link, place.clone());
@@ -176,7 +222,9 @@ fn check_node(
     }
     let existing = links
         .iter()
-        .map(|(link, _)| link.interface.clone())
+        .map(|(link, _)| *link)
+        .chain(pod.functions())
+        .map(|link| link.interface.clone())
         .collect();
     let settings = expected::settings(pod, &existing)?;
     let host_settings = setting::host_settings(&pod.links);
@@ -194,13 +242,13 @@ fn check_node(
 
 /// What an end should have.
 #[derive(Clone, Copy)]
-struct Expected {
-    mac: MacAddress,
-    mtu: u32,
+pub(super) struct Expected {
+    pub(super) mac: MacAddress,
+    pub(super) mtu: u32,
 }
 
 /// Checks one end, and finds its link. `free` says that it must not be part of a bridge or the like.
-fn check_end<'a>(
+pub(super) fn check_end<'a>(
     found: &'a Observation,
     end: &WireEnd,
     expected: Expected,

@@ -17,6 +17,12 @@ use super::log::Level;
 use super::result::Dns;
 use super::version::{Verb, Version};
 use crate::name::MacAddress;
+use crate::vf::PciAddress;
+
+mod function;
+
+pub use function::FunctionConfiguration;
+pub(crate) use function::unknown_pool;
 
 /// The most that is read from standard input or from a delegate, bytes.
 pub const LIMIT: usize = 1 << 20;
@@ -44,6 +50,8 @@ pub struct Configuration {
     pub masquerade: bool,
     /// `ipam.type`: the executable that manages addresses.
     pub ipam: Option<String>,
+    /// What is said of virtual functions.
+    pub function: FunctionConfiguration,
     /// `dns`, for the result.
     pub dns: Dns,
     /// `stateDir`: where to keep state.
@@ -97,6 +105,7 @@ impl Configuration {
             addresses: [runtime.addresses, addresses(&mut fields, "ips")?],
             masquerade: fields.take("ipMasq")?.unwrap_or(false),
             ipam: ipam(fields.take_value("ipam")?, lenient)?,
+            function: FunctionConfiguration::read(&mut fields, runtime.device)?,
             dns: fields.take("dns")?.unwrap_or_default(),
             state: directory(fields.take("stateDir")?, lenient)?,
             log_file: log_file(fields.take("logFile")?, lenient)?,
@@ -239,6 +248,7 @@ struct Runtime {
     mac: Option<MacAddress>,
     mtu: Option<u32>,
     addresses: Vec<IpNet>,
+    device: Option<PciAddress>,
     annotations: BTreeMap<String, String>,
 }
 
@@ -253,6 +263,7 @@ impl Runtime {
             mac: fields.take("mac")?,
             mtu: mtu(fields.take("mtu")?, lenient)?,
             addresses: addresses(&mut fields, "ips")?,
+            device: fields.take("deviceID")?,
             annotations: fields.take(POD_ANNOTATIONS)?.unwrap_or_default(),
         })
     }

@@ -7,6 +7,7 @@ use super::agreement::Disagreement;
 use super::attach::TellError;
 use super::check::Difference;
 use super::environment::EnvironmentError;
+use super::function::FunctionError;
 use super::ipam::IpamError;
 use super::masquerade::MasqueradeError;
 use super::pod::{Pod, PodError};
@@ -17,6 +18,7 @@ use crate::name::InterfaceName;
 use crate::netlink::NetlinkError;
 use crate::netns::NetnsError;
 use crate::setting::SettingError;
+use crate::vf::ChoiceError;
 use crate::wire::WireError;
 
 /// What is wrong with a network configuration.
@@ -136,6 +138,8 @@ pub enum PluginError {
     Ipam(#[from] IpamError),
     #[error(transparent)]
     Masquerade(#[from] MasqueradeError),
+    #[error(transparent)]
+    Function(#[from] FunctionError),
     /// The interface is not as it was attached.
     #[error(transparent)]
     Difference(#[from] Difference),
@@ -186,6 +190,11 @@ impl PluginError {
             Self::Ipam(_) => 106,
             Self::Several(_) => 107,
             Self::Masquerade(_) => 108,
+            // Whoever has it may be about to give it back.
+            Self::Function(
+                FunctionError::Held { .. } | FunctionError::Choice(ChoiceError::Exhausted { .. }),
+            ) => 11,
+            Self::Function(_) => 109,
         }
     }
 

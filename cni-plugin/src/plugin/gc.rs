@@ -8,6 +8,7 @@ use super::attach;
 use super::configuration::ValidAttachment;
 use super::environment::Identifier;
 use super::error::PluginError;
+use super::function;
 use super::ipam::IpamError;
 use super::state::{Attachment, Delegate, Kind, State};
 use super::version::Verb;
@@ -146,7 +147,24 @@ fn remove(
         tracing::info!(attachment = %attachment.name, "removing");
         errors.extend(detach(state, attachment, delegate));
     }
+    errors.extend(orphans(state));
     errors.extend(tidy(state).err());
+    errors
+}
+
+/// Gives back virtual functions of which no attachment is known any more.
+fn orphans(state: &State) -> Vec<PluginError> {
+    let holdings = match state.holdings() {
+        Ok(holdings) => holdings,
+        Err(error) => return vec![error.into()],
+    };
+    let mut errors = Vec::new();
+    for holding in holdings {
+        // One that cannot be read was reported by whoever listed the attachments.
+        if matches!(state.read(&holding.owner), Ok(None)) {
+            errors.extend(function::restore::give_back(state, &holding.owner));
+        }
+    }
     errors
 }
 
@@ -161,6 +179,9 @@ pub(crate) fn detach(
         Kind::Node(_) => rendezvous::leave(state, attachment),
         Kind::Interface {
             delegate: recorded, ..
+        }
+        | Kind::Function {
+            delegate: recorded, ..
         } => {
             // The arguments are those of the attachment, not of the GC.
             let current = delegate
@@ -173,11 +194,11 @@ pub(crate) fn detach(
                 .netns
                 .open()
                 .map(|_| attachment.netns.path.as_path());
-            attach::detach(
-                state,
-                attachment,
-                current.as_ref().map(|current| (current, netns)),
-            )
+            let current = current.as_ref().map(|current| (current, netns));
+            match &attachment.kind {
+                Kind::Function { .. } => function::detach(state, attachment, current),
+                _ => attach::detach(state, attachment, current),
+            }
         }
     }
 }

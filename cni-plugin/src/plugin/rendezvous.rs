@@ -7,12 +7,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::configuration::FunctionConfiguration;
 use super::error::{PluginError, chain};
 use super::fault::step;
+use super::function::{node, restore};
 use super::pod::{Pod, mtu};
 use super::result::Interface;
 use super::state::{Attachment, AttachmentName, Kind, NetnsRecord, NodeKey, State, StateError};
-use crate::links::{Link, Peer};
+use crate::links::{Link, LinkType, Peer};
 use crate::name::InterfaceName;
 use crate::netns::Netns;
 use crate::wire::{self, Place, Wire};
@@ -41,6 +43,7 @@ pub fn join(
     name: &AttachmentName,
     path: &Path,
     pod: Pod,
+    functions: &FunctionConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
     let netns = super::open(path)?;
     super::check_free(&netns, path, pod.links.iter().map(|link| &link.interface))?;
@@ -55,7 +58,7 @@ pub fn join(
     step();
     state.write(&attachment)?;
     step();
-    let joined = meet(state, &attachment, &pod, &netns);
+    let joined = meet(state, &attachment, &pod, &netns, functions);
     if joined.is_err() {
         // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
         for error in leave(state, &attachment) {
@@ -88,6 +91,9 @@ pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> 
         errors.extend(unwire(attachment, pod, &netns));
     }
     step();
+    if attachment.may_hold() {
+        errors.extend(restore::give_back(state, &attachment.name));
+    }
     errors.extend(state.unlock(locks).err().map(PluginError::from));
     step();
     if errors.is_empty() {
@@ -102,6 +108,7 @@ fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<PluginError>
     let place = Place::Netns(attachment.netns.path.clone());
     let ends: Vec<_> = pod
         .peers()
+        .filter(|(link, _)| link.kind == LinkType::Veth)
         .map(|(link, peer)| (pod.group(link, peer), pod.end(link, place.clone())))
         .collect();
     let errors = wire::delete_ends(netns, &ends);
@@ -126,6 +133,7 @@ fn meet(
     attachment: &Attachment,
     pod: &Pod,
     netns: &Netns,
+    functions: &FunctionConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
     let _locks = state.lock(nodes(pod))?;
     step();
@@ -147,6 +155,8 @@ fn meet(
         .collect();
     wire::create_all(&wires)?;
     step();
+    let mut interfaces = interfaces(&wires);
+    interfaces.extend(node::attach(state, attachment, pod, netns, functions)?);
     tell::own(pod, netns, &settings, &meetings, &neighbours)?;
     step();
     tell::host(pod)?;
@@ -155,12 +165,13 @@ fn meet(
         tell::neighbour(pod, key, neighbour, &meetings)?;
         step();
     }
-    Ok(interfaces(&wires))
+    Ok(interfaces)
 }
 
-/// The links whose far end is there.
+/// The links whose far end is there, but for virtual functions, of which each end is there by itself.
 fn meetings<'a>(pod: &'a Pod, neighbours: &BTreeMap<NodeKey, Neighbour>) -> Vec<Meeting<'a>> {
-    let meetings = pod.peers().filter_map(|(link, peer)| {
+    let wires = pod.peers().filter(|(link, _)| link.kind == LinkType::Veth);
+    let meetings = wires.filter_map(|(link, peer)| {
         let key = match peer {
             Peer::Host(_) => None,
             Peer::Node { .. } => Some(pod.peer_key(peer)),
@@ -208,6 +219,7 @@ fn interfaces(wires: &[Wire]) -> Vec<Interface> {
             Place::Host => None,
             Place::Netns(path) => Some(path.display().to_string()),
         },
+        pci_id: None,
     })
     .collect()
 }

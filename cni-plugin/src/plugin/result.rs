@@ -36,6 +36,9 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// Path of the network namespace; absent for interfaces of the host.
     pub sandbox: Option<String>,
+    /// PCI address of the device, where it is one.
+    #[serde(rename = "pciID")]
+    pub pci_id: Option<String>,
 }
 
 /// An address of a result.
@@ -216,6 +219,9 @@ impl Interface {
         }
         if let Some(sandbox) = &self.sandbox {
             interface.insert("sandbox".to_owned(), sandbox.clone().into());
+        }
+        if let Some(address) = self.pci_id.as_ref().filter(|_| version >= Version::V1_1_0) {
+            interface.insert("pciID".to_owned(), address.clone().into());
         }
         Value::Object(interface)
     }

@@ -11,12 +11,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 mod attachment;
+mod holding;
 mod lock;
 mod node;
 
 pub(crate) use attachment::hexadecimal;
 pub use attachment::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord};
+pub use holding::{Before, Holding, WireShare};
 pub use node::NodeKey;
 
 /// Where state is unless a configuration or [`VARIABLE`] says otherwise.
@@ -182,7 +186,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Attachment>, StateError> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(failed("read", path))?,

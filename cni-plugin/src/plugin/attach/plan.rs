@@ -156,15 +156,7 @@ impl Plan {
                 .extend((!alone && network.to != IpNet::from(gateway)).then_some(network));
         }
         // A default route of a family takes its source from the address, which also says its family.
-        let routes = self.routes.iter().map(|route| EndRoute {
-            scope: route.scope,
-            mtu: route.mtu,
-            advmss: route.advmss,
-            priority: route.priority,
-            table: route.table,
-            ..EndRoute::new(route.dst, route.gw, None)
-        });
-        end.routes.extend(routes);
+        end.routes.extend(self.routes.iter().map(route));
         let mut seen: Vec<EndRoute> = Vec::new();
         end.routes.retain(|route| {
             let new = !seen.contains(route);
@@ -198,6 +190,18 @@ impl Plan {
     }
 }
 
+/// A route of a result, as an end is told it.
+pub(crate) fn route(route: &ResultRoute) -> EndRoute {
+    EndRoute {
+        scope: route.scope,
+        mtu: route.mtu,
+        advmss: route.advmss,
+        priority: route.priority,
+        table: route.table,
+        ..EndRoute::new(route.dst, route.gw, None)
+    }
+}
+
 /// The host's end of an attachment: its name, `pw` and twelve digits, and its mark follow from the attachment's name, so
 /// that DEL finds it without any record.
 pub(crate) fn host_end(name: &AttachmentName) -> WireEnd {
@@ -210,7 +214,8 @@ pub(crate) fn host_end(name: &AttachmentName) -> WireEnd {
     }
 }
 
-fn altname(name: &AttachmentName, end: &str) -> String {
+/// The alternative name of an end, the mark of ownership.
+pub(crate) fn altname(name: &AttachmentName, end: &str) -> String {
     let digits = crate::plugin::state::hexadecimal(&name.hash(end)[..8]);
     format!("{ALTNAME_PREFIX}cni-{end}-{digits}")
 }

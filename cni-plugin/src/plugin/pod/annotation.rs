@@ -87,10 +87,12 @@ impl Pod {
 
     /// What is wrong with a link by itself.
     fn flaw(&self, link: &Link) -> Option<String> {
-        if link.kind == LinkType::Vf {
-            return Some("is of type `vf`, which this version cannot attach".to_owned());
+        let function = function_flaw(link);
+        if function.is_some() {
+            return function;
         }
         match &link.peer {
+            None if link.kind == LinkType::Vf => {}
             None => return Some("has no peer".to_owned()),
             Some(Peer::Node { node, .. }) if *node == self.node => {
                 return Some("ends at its own node".to_owned());
@@ -111,6 +113,25 @@ impl Pod {
             ));
         }
         None
+    }
+}
+
+/// What is wrong with what a link says of virtual functions.
+fn function_flaw(link: &Link) -> Option<String> {
+    match (link.kind, &link.vf) {
+        (LinkType::Veth, None) => None,
+        (LinkType::Veth, Some(_)) => Some("has `vf`, but is not of type `vf`".to_owned()),
+        (LinkType::Vf, _) if matches!(link.peer, Some(Peer::Host(_))) => {
+            Some("is of type `vf`, which leads out of this machine: it cannot end at an interface of the host".to_owned())
+        }
+        (LinkType::Vf, Some(vf)) if vf.pool.is_some() => {
+            if vf.vlan == Some(0) && link.peer.is_some() {
+                return Some("cannot be a wire without a VLAN (`vf.vlan` is 0)".to_owned());
+            }
+            let (key, reason) = vf.attributes().err()?;
+            Some(format!("cannot have this `vf.{key}`: {reason}"))
+        }
+        (LinkType::Vf, _) => Some("is of type `vf`, and does not say from which pool (`vf: {pool: …}`)".to_owned()),
     }
 }
 

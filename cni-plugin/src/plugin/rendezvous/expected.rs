@@ -1,7 +1,7 @@
 //! What ought to be there for a pod by now, given who else is there. Changes nothing.
 
 use super::nodes;
-use crate::links::{Link, Peer};
+use crate::links::{Link, LinkType, Peer};
 use crate::plugin::agreement::names;
 use crate::plugin::error::PluginError;
 use crate::plugin::pod::Pod;
@@ -22,6 +22,10 @@ pub(crate) fn links<'a>(
     let _locks = state.lock(nodes(pod))?;
     let mut expected = Vec::new();
     for (link, peer) in pod.peers() {
+        // What is known of virtual functions is with them.
+        if link.kind == LinkType::Vf {
+            continue;
+        }
         let there = match peer {
             Peer::Host(_) => true,
             Peer::Node { interface, .. } => {

@@ -31,7 +31,9 @@ pub(super) fn own(
 ) -> Result<(), PluginError> {
     let existing: Interfaces = meetings
         .iter()
-        .map(|meeting| meeting.link.interface.clone())
+        .map(|meeting| meeting.link)
+        .chain(pod.functions())
+        .map(|link| link.interface.clone())
         .collect();
     let mut settings = ready(settings, &pod.links, &existing);
     settings.retain(|setting| !setting.is_of_namespace() && !setting.is_inherited());

@@ -12,6 +12,7 @@ use crate::netns::{Netns, NetnsId};
 use crate::plugin::attach::Plan;
 use crate::plugin::configuration::Configuration;
 use crate::plugin::environment::Identifier;
+use crate::plugin::function::FunctionPlan;
 use crate::plugin::pod::Pod;
 
 /// What names an attachment, by the specification: network, container and interface.
@@ -151,6 +152,13 @@ pub enum Kind {
         /// Where its addresses are from.
         delegate: Option<Delegate>,
     },
+    /// One interface that is a virtual function, which [`State::holdings_of`](super::State::holdings_of) knows.
+    Function {
+        /// Addresses and routes of the interface.
+        plan: FunctionPlan,
+        /// Where its addresses are from.
+        delegate: Option<Delegate>,
+    },
     /// A node of a topology.
     Node(Pod),
 }
@@ -167,7 +175,7 @@ impl Attachment {
     pub fn pod(&self) -> Option<&Pod> {
         match &self.kind {
             Kind::Node(pod) => Some(pod),
-            Kind::Interface { .. } => None,
+            Kind::Interface { .. } | Kind::Function { .. } => None,
         }
     }
 }

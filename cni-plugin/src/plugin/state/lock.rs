@@ -1,5 +1,6 @@
 //! The right to change some nodes: one lock file each, taken in order, so that two calls never wait for each other.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -45,7 +46,8 @@ impl State {
     }
 }
 
-fn take(path: &Path, node: &NodeKey) -> Result<File, StateError> {
+/// Takes the lock of a file, which is that of `what`, for messages.
+pub(super) fn take(path: &Path, what: &impl fmt::Display) -> Result<File, StateError> {
     let deadline = Instant::now() + PATIENCE;
     let mut pause = PAUSE.0;
     loop {
@@ -57,7 +59,7 @@ fn take(path: &Path, node: &NodeKey) -> Result<File, StateError> {
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StateError::Busy {
-                    node: node.to_string(),
+                    node: what.to_string(),
                     seconds: PATIENCE.as_secs(),
                 });
             }

@@ -1,0 +1,269 @@
+//! A virtual function is given back: its interface comes home, and all is again as it was written down.
+//!
+//! Every step can be repeated, and starts from what is found: the container may have renamed the interface, its namespace
+//! may have died, and a call may have been killed at any moment.
+
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use super::error::FunctionError;
+use super::search::search;
+use super::take::host_device;
+use crate::name::MacAddress;
+use crate::netlink::{Netlink, NetlinkError};
+use crate::netns::Netns;
+use crate::plugin::error::PluginError;
+use crate::plugin::fault::step;
+use crate::plugin::state::{AttachmentName, Before, Holding, State};
+use crate::vf::{
+    Attribute, Device, Physical, PhysicalError, Sysfs, SysfsError, VirtualFunction, device,
+};
+
+/// How long a namespace that is dying may take until its interfaces are home (`cleanup_net` waits for RCU).
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Gives back all that an attachment holds. Goes on after errors and returns them all; what could not be given back stays
+/// written down.
+pub(crate) fn give_back(state: &State, owner: &AttachmentName) -> Vec<PluginError> {
+    let holdings = match state.holdings_of(owner) {
+        Ok(holdings) => holdings,
+        Err(error) => return vec![error.into()],
+    };
+    let sysfs = Sysfs::default();
+    let results = holdings
+        .iter()
+        .map(|holding| give_one_back(state, &sysfs, holding));
+    results.filter_map(Result::err).collect()
+}
+
+fn give_one_back(state: &State, sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {
+    let locks = state.lock_physical(vec![holding.physical])?;
+    step();
+    // Another call may have given it back, and a third taken it, before the lock was ours.
+    let current = state.holding(holding.function)?;
+    if let Some(current) = current.filter(|current| current.owner == holding.owner) {
+        restore(state, sysfs, &current)?;
+        step();
+    }
+    state.unlock_physical(locks)?;
+    Ok(())
+}
+
+/// Makes a virtual function what it was, and forgets that it was held. Under the lock of its physical function.
+pub(super) fn restore(state: &State, sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {
+    if let Some(before) = &holding.before {
+        match sysfs.virtual_function(holding.function) {
+            // Virtual functions were disabled: there is nothing left to restore.
+            Err(SysfsError::NoDevice(_) | SysfsError::NotVirtual(_)) => {}
+            function => {
+                let function = function.map_err(FunctionError::from)?;
+                undo(sysfs, holding, before, &function)?;
+            }
+        }
+    }
+    step();
+    Ok(state.release(holding)?)
+}
+
+/// Where the interface of a virtual function was found.
+enum Place {
+    Home(Device),
+    /// In a namespace, without our mark: somebody else has it by now.
+    Foreign,
+    /// It has none: a process drives it, or drove it.
+    None,
+}
+
+fn undo(
+    sysfs: &Sysfs,
+    holding: &Holding,
+    before: &Before,
+    function: &VirtualFunction,
+) -> Result<(), PluginError> {
+    let device = match &before.device {
+        Some(original) => bring_home(sysfs, holding, original, function)?,
+        None => Place::None,
+    };
+    step();
+    if matches!(device, Place::Foreign) {
+        tracing::warn!(function = %holding.function, "somebody else has it: it stays as it is");
+        return Ok(());
+    }
+    attributes(sysfs, holding, before, function)?;
+    step();
+    if let (Place::Home(device), Some(original)) = (device, &before.device) {
+        interface(&device, original, function)?;
+    }
+    Ok(())
+}
+
+/// Finds the interface and brings it home.
+fn bring_home(
+    sysfs: &Sysfs,
+    holding: &Holding,
+    original: &Device,
+    function: &VirtualFunction,
+) -> Result<Place, PluginError> {
+    let address = holding.function;
+    let look = |source| FunctionError::Look {
+        function: address,
+        source,
+    };
+    let netns = holding.netns.open();
+    if let Some(netns) = &netns
+        && let Some(device) = device::find(netns, address).map_err(look)?
+    {
+        return home(sysfs, holding, netns, &device, original);
+    }
+    if let Some(device) = host_device(function)? {
+        return Ok(Place::Home(device));
+    }
+    if function.driver
+        != holding
+            .before
+            .as_ref()
+            .and_then(|before| before.driver.clone())
+    {
+        // Somebody gave it another driver, with which it has no interface.
+        return Ok(Place::None);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while netns.is_none() && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
+        let function = sysfs
+            .virtual_function(address)
+            .map_err(FunctionError::from)?;
+        if let Some(device) = host_device(&function)? {
+            return Ok(Place::Home(device));
+        }
+    }
+    if let Some((netns, device)) = search(address) {
+        let ours = holding.inside.as_ref();
+        let ours = ours.is_some_and(|inside| device.altnames.contains(&inside.altname));
+        if ours {
+            return home(sysfs, holding, &netns, &device, original);
+        }
+        return Ok(Place::Foreign);
+    }
+    tracing::warn!(function = %address, "in no namespace that can be seen: its driver is bound anew");
+    let function = sysfs.rebind(address).map_err(FunctionError::from)?;
+    step();
+    match host_device(&function)? {
+        Some(device) => Ok(Place::Home(device)),
+        None => Err(FunctionError::Lost { function: address }.into()),
+    }
+}
+
+/// Moves the interface from a namespace.
+fn home(
+    sysfs: &Sysfs,
+    holding: &Holding,
+    netns: &Netns,
+    device: &Device,
+    original: &Device,
+) -> Result<Place, PluginError> {
+    let host = Netns::current()?;
+    let left = Netlink::route(netns).and_then(|mut socket| {
+        device::leave(&mut socket, device, host.as_raw_fd(), &original.name)
+    });
+    left.map_err(|source| FunctionError::Device {
+        what: "move home",
+        name: device.name.clone(),
+        function: holding.function,
+        source,
+    })?;
+    step();
+    let function = sysfs
+        .virtual_function(holding.function)
+        .map_err(FunctionError::from)?;
+    match host_device(&function)? {
+        Some(device) => Ok(Place::Home(device)),
+        None => Err(FunctionError::Lost {
+            function: holding.function,
+        }
+        .into()),
+    }
+}
+
+/// Restores what the physical function says of it, by one request if the driver has no objection.
+fn attributes(
+    sysfs: &Sysfs,
+    holding: &Holding,
+    before: &Before,
+    function: &VirtualFunction,
+) -> Result<(), FunctionError> {
+    let mut physical = Physical::open(&sysfs.physical_function(function.physical)?)?;
+    let (_, functions) = physical.ask()?;
+    let now = functions
+        .into_iter()
+        .find(|(index, _)| *index == function.index);
+    let Some((_, now)) = now else { return Ok(()) };
+    let mut changes = before.found.restoring(&now);
+    if holding.attributes.mac.is_some() && (before.device.is_none() || before.free_mac.is_some()) {
+        // What chose its own address is free to do so again; what was bound to one is bound to that again.
+        let free = before.free_mac == Some(true);
+        changes.insert(0, Attribute::Mac(before.found.mac.filter(|_| !free)));
+    }
+    match physical.tell(function, &changes, false) {
+        // Cards that cannot unbind an address: the next owner is bound to another one anyhow.
+        Err(PhysicalError::Refused {
+            attribute: Attribute::Mac(None),
+            ..
+        }) => physical.tell(function, &changes[1..], false).map(drop),
+        told => told.map(drop),
+    }?;
+    Ok(())
+}
+
+/// Restores the interface, which is at home.
+fn interface(
+    device: &Device,
+    original: &Device,
+    function: &VirtualFunction,
+) -> Result<(), FunctionError> {
+    let failed = |what: &'static str| {
+        move |source: NetlinkError| FunctionError::Device {
+            what,
+            name: device.name.clone(),
+            function: function.address,
+            source,
+        }
+    };
+    let mut socket = Netlink::route_here().map_err(failed("reach"))?;
+    if device.mac != original.mac {
+        give_mac(&mut socket, device, original.mac, function)?;
+        step();
+    }
+    let named = device::restore(&mut socket, device, original).map_err(failed("restore"))?;
+    if !named {
+        tracing::warn!(function = %function.address, name = original.name, "another interface has the name now");
+    }
+    Ok(())
+}
+
+/// Gives the interface its first MAC address back. igbvf that was bound to it reads it when the interface comes up.
+fn give_mac(
+    socket: &mut Netlink,
+    device: &Device,
+    mac: MacAddress,
+    function: &VirtualFunction,
+) -> Result<(), FunctionError> {
+    if device::set_mac(socket, device.index, mac).is_ok() {
+        return Ok(());
+    }
+    let look = |source| FunctionError::Look {
+        function: function.address,
+        source,
+    };
+    device::cycle(socket, device.index).map_err(look)?;
+    let found = device::get(socket, device.index, function.address).map_err(look)?;
+    match found {
+        Some(found) if found.mac != mac => Err(FunctionError::Mac {
+            function: function.address,
+            wanted: mac,
+            found: found.mac,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,362 @@
+//! A virtual function is chosen, written down, and configured through its physical function, all under the locks of the
+//! physical functions that it may come from.
+
+use super::error::FunctionError;
+use super::restore;
+use crate::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use crate::netlink::Netlink;
+use crate::plugin::error::{PluginError, chain};
+use crate::plugin::fault::step;
+use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, State, WireShare};
+use crate::vf::{
+    Attributes, Device, FoundPool, Inside, Offer, PciAddress, Physical, Sysfs, Taken, VFIO,
+    VfOptions, VirtualFunction, Vlan, WireRequest, device,
+};
+
+/// A virtual function to be attached.
+pub(super) struct Wanted<'a> {
+    /// The attachment.
+    pub(super) owner: &'a AttachmentName,
+    /// The attachment for people.
+    pub(super) holder: String,
+    /// The container's namespace.
+    pub(super) netns: NetnsRecord,
+    /// The interface in the container.
+    pub(super) interface: InterfaceName,
+    /// Its mark of ownership.
+    pub(super) altname: String,
+    /// Its MAC address; the virtual function's own unless given.
+    pub(super) mac: Option<MacAddress>,
+    /// Its MTU, bytes; the virtual function's own unless given.
+    pub(super) mtu: Option<u32>,
+    /// Where it comes from.
+    pub(super) source: Source,
+    /// What it is told.
+    pub(super) options: VfOptions,
+    /// Its attributes, checked.
+    pub(super) attributes: Attributes,
+    /// Whether an attribute that its driver does not support is an error.
+    pub(super) strict: bool,
+}
+
+/// The end of a wire by name.
+pub(super) type WireEndName = (NodeName, InterfaceName);
+
+/// Where a virtual function comes from.
+pub(super) enum Source {
+    /// The caller knows.
+    Device(PciAddress),
+    /// Any of a pool.
+    Pool(FoundPool),
+    /// One of two that make a wire.
+    Wire {
+        pool: FoundPool,
+        topology: TopologyName,
+        /// This end, and the other.
+        ends: [WireEndName; 2],
+    },
+}
+
+impl Source {
+    /// The physical functions that it may come from.
+    fn physical(&self, sysfs: &Sysfs) -> Result<Vec<PciAddress>, FunctionError> {
+        match self {
+            Self::Device(address) => Ok(vec![sysfs.virtual_function(*address)?.physical]),
+            Self::Pool(pool) | Self::Wire { pool, .. } => {
+                Ok(pool.physical.iter().map(|one| one.address).collect())
+            }
+        }
+    }
+}
+
+/// Chooses a virtual function and makes it what is wanted, short of moving its interface. From the moment that it is
+/// written down, [`restore::give_back`] undoes all.
+pub(super) fn take(
+    state: &State,
+    sysfs: &Sysfs,
+    wanted: &Wanted<'_>,
+) -> Result<(Holding, VirtualFunction), PluginError> {
+    let physical = wanted.source.physical(sysfs)?;
+    let locks = state.lock_physical(physical.clone())?;
+    step();
+    let taken = taken(state, sysfs, wanted, &physical)?;
+    let (function, wire) = choose(sysfs, wanted, &taken)?;
+    let mut holding = holding(wanted, &function, wire);
+    state.hold(&holding)?;
+    step();
+    let mut physical = Physical::open(
+        &sysfs
+            .physical_function(function.physical)
+            .map_err(FunctionError::from)?,
+    )
+    .map_err(FunctionError::from)?;
+    look(&mut physical, &function, wanted, &mut holding)?;
+    state.hold(&holding)?;
+    step();
+    choose_mac(state, &mut holding)?;
+    let found = holding.before.as_ref().map(|before| before.found.clone());
+    let unsupported = physical
+        .configure(
+            &function,
+            &holding.attributes,
+            &found.unwrap_or_default(),
+            wanted.strict,
+        )
+        .map_err(FunctionError::from)?;
+    step();
+    for attribute in &unsupported {
+        tracing::warn!(function = %function.address, %attribute, driver = function.driver, "not supported by the driver");
+    }
+    if !unsupported.is_empty() {
+        forget(&mut holding.attributes, &unsupported);
+        state.hold(&holding)?;
+    }
+    state.unlock_physical(locks)?;
+    Ok((holding, function))
+}
+
+/// What is taken of the physical functions, after what nobody has any more was given back.
+fn taken(
+    state: &State,
+    sysfs: &Sysfs,
+    wanted: &Wanted<'_>,
+    physical: &[PciAddress],
+) -> Result<Vec<Holding>, PluginError> {
+    let mut taken = Vec::new();
+    for holding in state.holdings()? {
+        let again = holding.owner == *wanted.owner
+            && holding
+                .inside
+                .as_ref()
+                .is_none_or(|inside| inside.name == wanted.interface);
+        let stale = again || holding.netns.open().is_none();
+        if stale && physical.contains(&holding.physical) {
+            tracing::info!(function = %holding.function, holder = holding.holder, "giving back");
+            match restore::restore(state, sysfs, &holding) {
+                Ok(()) => continue,
+                // It stays taken: others may be free.
+                Err(error) => tracing::warn!(error = chain(&error), "giving back"),
+            }
+        }
+        taken.push(holding);
+    }
+    Ok(taken)
+}
+
+/// The virtual function that a request gets.
+fn choose(
+    sysfs: &Sysfs,
+    wanted: &Wanted<'_>,
+    holdings: &[Holding],
+) -> Result<(VirtualFunction, Option<WireShare>), FunctionError> {
+    match &wanted.source {
+        Source::Device(address) => {
+            let function = sysfs.virtual_function(*address)?;
+            let mut taken = list(holdings, None).into_iter();
+            match taken.find(|taken| taken.function == *address) {
+                Some(taken) => Err(FunctionError::Held {
+                    function: *address,
+                    holder: taken.holder,
+                }),
+                None => Ok((function, None)),
+            }
+        }
+        Source::Pool(pool) => {
+            let offer = offer(sysfs, pool)?;
+            let function = offer.single(&list(holdings, None), wanted.options.index)?;
+            Ok((function, None))
+        }
+        Source::Wire {
+            pool,
+            topology,
+            ends,
+        } => {
+            let (function, wire) = choose_wire(sysfs, wanted, holdings, (pool, topology, ends))?;
+            Ok((function, Some(wire)))
+        }
+    }
+}
+
+/// The end of a wire. Whoever came first has chosen for both.
+fn choose_wire(
+    sysfs: &Sysfs,
+    wanted: &Wanted<'_>,
+    holdings: &[Holding],
+    (pool, topology, [own, peer]): (&FoundPool, &TopologyName, &[WireEndName; 2]),
+) -> Result<(VirtualFunction, WireShare), FunctionError> {
+    let share = |partner, partner_physical, vlan| WireShare {
+        topology: topology.clone(),
+        own: own.clone(),
+        peer: peer.clone(),
+        partner,
+        partner_physical,
+        vlan,
+    };
+    let first = holdings.iter().find_map(|holding| {
+        let wire = holding.wire.as_ref()?;
+        let same = wire.topology == *topology && wire.own == *peer && wire.peer == *own;
+        same.then_some((holding, wire))
+    });
+    if let Some((holding, wire)) = first {
+        let function = sysfs.virtual_function(wire.partner)?;
+        let share = share(holding.function, holding.physical, wire.vlan);
+        return Ok((function, share));
+    }
+    let request = WireRequest {
+        node: own.0.as_str(),
+        peer: peer.0.as_str(),
+        index: wanted.options.index,
+        vlan: wanted.options.vlan,
+    };
+    let choice = offer(sysfs, pool)?.wire(&list(holdings, Some(topology)), &request)?;
+    let share = share(choice.peer.address, choice.peer.physical, choice.vlan);
+    Ok((choice.own, share))
+}
+
+fn offer(sysfs: &Sysfs, pool: &FoundPool) -> Result<Offer, FunctionError> {
+    let functions = pool.physical.iter();
+    let functions = functions.map(|physical| sysfs.virtual_functions(physical.address));
+    Ok(Offer {
+        pool: pool.clone(),
+        functions: functions.collect::<Result<_, _>>()?,
+    })
+}
+
+/// What is held, and what is kept for the other ends of wires; with the nodes of one topology.
+fn list(holdings: &[Holding], topology: Option<&TopologyName>) -> Vec<Taken> {
+    let mut taken = Vec::new();
+    for holding in holdings {
+        let vlan = holding.attributes.vlan.map(|vlan| vlan.id);
+        let vlan = vlan.filter(|id| *id > 0);
+        let wire = holding.wire.as_ref();
+        let node = |name: &NodeName, wire: &WireShare| {
+            (Some(&wire.topology) == topology).then(|| name.to_string())
+        };
+        taken.push(Taken {
+            function: holding.function,
+            physical: holding.physical,
+            vlan,
+            holder: holding.holder.clone(),
+            node: wire.and_then(|wire| node(&wire.own.0, wire)),
+        });
+        if let Some(wire) = wire {
+            let (name, interface) = &wire.peer;
+            taken.push(Taken {
+                function: wire.partner,
+                physical: wire.partner_physical,
+                vlan,
+                holder: format!("{name}:{interface}, the other end of {}", holding.holder),
+                node: node(name, wire),
+            });
+        }
+    }
+    taken
+}
+
+fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireShare>) -> Holding {
+    let mut attributes = wanted.attributes.clone();
+    attributes.mac = wanted.mac;
+    if let Some(wire) = &wire {
+        attributes.vlan = Some(wanted.options.tag(wire.vlan));
+        // The wire is nobody else's: what its nodes forward comes from other addresses than their own.
+        attributes.spoof_check = attributes.spoof_check.or(Some(false));
+        attributes.trust = attributes.trust.or(Some(true));
+    }
+    // Where no VLAN is asked for, none is touched; a priority alone has no meaning.
+    let untagged = |vlan: &Vlan| vlan.id == 0;
+    if attributes.vlan.as_ref().is_some_and(untagged) {
+        attributes.vlan = Some(Vlan::default());
+    }
+    Holding {
+        function: function.address,
+        physical: function.physical,
+        index: function.index,
+        owner: wanted.owner.clone(),
+        holder: wanted.holder.clone(),
+        netns: wanted.netns.clone(),
+        inside: None,
+        attributes,
+        wire,
+        before: None,
+    }
+}
+
+/// Reads what the virtual function is, before the first change.
+fn look(
+    physical: &mut Physical,
+    function: &VirtualFunction,
+    wanted: &Wanted<'_>,
+    holding: &mut Holding,
+) -> Result<(), FunctionError> {
+    let found = physical.read(function.index)?;
+    let device = host_device(function)?;
+    if device.is_none() && function.driver.as_deref() != Some(VFIO) {
+        return Err(FunctionError::NoInterface {
+            function: function.address,
+            driver: function.driver.clone(),
+        });
+    }
+    holding.inside = device.as_ref().map(|device| Inside {
+        name: wanted.interface.clone(),
+        mac: wanted.mac.unwrap_or(device.mac),
+        mtu: wanted.mtu,
+        altname: wanted.altname.clone(),
+        promiscuous: wanted.options.promiscuous.unwrap_or(device.promiscuous),
+        allmulticast: wanted.options.allmulticast.unwrap_or(device.allmulticast),
+    });
+    holding.before = Some(Before {
+        device,
+        found,
+        driver: function.driver.clone(),
+        free_mac: None,
+    });
+    Ok(())
+}
+
+/// The interface of a virtual function that is at home.
+pub(super) fn host_device(function: &VirtualFunction) -> Result<Option<Device>, FunctionError> {
+    let Some(interface) = &function.interface else {
+        return Ok(None);
+    };
+    let socket = Netlink::route_here();
+    let found =
+        socket.and_then(|mut socket| device::get(&mut socket, interface.index, function.address));
+    found.map_err(|source| FunctionError::Look {
+        function: function.address,
+        source,
+    })
+}
+
+/// Has the virtual function take its MAC address by itself, before its physical function binds it to that: igbvf reads what
+/// it was bound to only when its interface comes up, and cannot be told meanwhile. Whether it could says how to restore.
+fn choose_mac(state: &State, holding: &mut Holding) -> Result<(), PluginError> {
+    let (Some(mac), Some(before)) = (holding.attributes.mac, &mut holding.before) else {
+        return Ok(());
+    };
+    let Some(device) = &before.device else {
+        return Ok(());
+    };
+    let told = Netlink::route_here()
+        .and_then(|mut socket| device::set_mac(&mut socket, device.index, mac));
+    step();
+    // The same address is not passed on to the driver, and so proves nothing.
+    before.free_mac = Some(device.mac != mac && told.is_ok());
+    state.hold(holding)?;
+    step();
+    Ok(())
+}
+
+/// Removes attributes that the driver does not know: CHECK must not look for them.
+fn forget(attributes: &mut Attributes, unsupported: &[crate::vf::Attribute]) {
+    use crate::vf::Attribute;
+    for attribute in unsupported {
+        match attribute {
+            Attribute::Mac(_) => attributes.mac = None,
+            Attribute::Vlan(_) => attributes.vlan = None,
+            Attribute::Rate(_) => attributes.rate = None,
+            Attribute::SpoofCheck(_) => attributes.spoof_check = None,
+            Attribute::LinkState(_) => attributes.link_state = None,
+            Attribute::Trust(_) => attributes.trust = None,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Who gets which virtual function. Pure: what there is and what is taken are given.
+
+use super::address::PciAddress;
+use super::pool::FoundPool;
+use super::sysfs::VirtualFunction;
+
+/// A virtual function, or a VLAN, that somebody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The virtual function.
+    pub function: PciAddress,
+    /// Its physical function.
+    pub physical: PciAddress,
+    /// Its VLAN, if it has one.
+    pub vlan: Option<u16>,
+    /// Who has it, for messages.
+    pub holder: String,
+    /// The node of the topology asked for that has it, if one has.
+    pub node: Option<String>,
+}
+
+/// A pool with its virtual functions, physical function by physical function.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The pool.
+    pub pool: FoundPool,
+    /// The virtual functions of each of its physical functions, by index.
+    pub functions: Vec<Vec<VirtualFunction>>,
+}
+
+/// A wire to be made of two virtual functions.
+#[derive(Clone, Debug)]
+pub struct WireRequest<'a> {
+    /// This end's node.
+    pub node: &'a str,
+    /// The other end's.
+    pub peer: &'a str,
+    /// The index on both sides of a cable, or of this end within one physical function.
+    pub index: Option<u32>,
+    /// The VLAN.
+    pub vlan: Option<u16>,
+}
+
+/// The virtual functions of a wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireChoice {
+    /// This end's.
+    pub own: VirtualFunction,
+    /// The other end's.
+    pub peer: VirtualFunction,
+    /// The VLAN of both.
+    pub vlan: u16,
+}
+
+/// Why nothing could be chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoiceError {
+    /// All is taken.
+    #[error("the pool `{pool}` is exhausted: {}", list(.holders))]
+    Exhausted {
+        /// The pool.
+        pool: String,
+        /// What every virtual function of the pool is up to.
+        holders: Vec<String>,
+    },
+    /// The virtual function asked for is taken.
+    #[error("virtual function {index} of the pool `{pool}` cannot be had: {}", list(.holders))]
+    Index {
+        /// The pool.
+        pool: String,
+        /// The index.
+        index: u32,
+        /// Who has it, on each physical function.
+        holders: Vec<String>,
+    },
+    /// There is no such virtual function.
+    #[error("the pool `{pool}` has no virtual function {index}")]
+    NoIndex {
+        /// The pool.
+        pool: String,
+        /// The index.
+        index: u32,
+    },
+    /// The VLAN asked for belongs to another wire.
+    #[error("VLAN {vlan} on the pool `{pool}` is taken by {holder}")]
+    Vlan {
+        /// The pool.
+        pool: String,
+        /// The VLAN.
+        vlan: u16,
+        /// Who has it.
+        holder: String,
+    },
+}
+
+fn list(holders: &[String]) -> String {
+    if holders.is_empty() {
+        return "no virtual function of it is free".to_owned();
+    }
+    holders.join(", ")
+}
+
+impl Offer {
+    /// A virtual function by itself; the first physical function of the pool that has a free one.
+    ///
+    /// # Errors
+    /// [`ChoiceError`].
+    pub fn single(
+        &self,
+        taken: &[Taken],
+        index: Option<u32>,
+    ) -> Result<VirtualFunction, ChoiceError> {
+        let mut all = self
+            .functions
+            .iter()
+            .flatten()
+            .filter(|one| self.offers(one, index));
+        let free = all.find(|function| obstacle(function, taken).is_none());
+        free.cloned().ok_or_else(|| self.failure(taken, index))
+    }
+
+    /// Two virtual functions for a wire.
+    ///
+    /// # Errors
+    /// [`ChoiceError`].
+    pub fn wire(
+        &self,
+        taken: &[Taken],
+        request: &WireRequest<'_>,
+    ) -> Result<WireChoice, ChoiceError> {
+        let used = |vlan: u16| {
+            let here = |one: &&Taken| {
+                let mut physical = self.pool.physical.iter();
+                physical.any(|physical| physical.address == one.physical)
+            };
+            taken.iter().filter(here).find(|one| one.vlan == Some(vlan))
+        };
+        if let Some(vlan) = request.vlan
+            && let Some(holder) = used(vlan)
+        {
+            return Err(ChoiceError::Vlan {
+                pool: self.pool.name.clone(),
+                vlan,
+                holder: holder.holder.clone(),
+            });
+        }
+        let pairs = if self.pool.cable {
+            self.across(taken, request)
+        } else {
+            self.within(taken, request)
+        };
+        let choice = pairs.into_iter().find_map(|(own, peer)| {
+            let index = own.index.min(peer.index);
+            let next = || self.pool.first_vlan.checked_add(index.try_into().ok()?);
+            let vlan = request.vlan.or_else(next)?;
+            let free = vlan <= super::VLAN_MAX && used(vlan).is_none();
+            free.then(|| WireChoice {
+                own: own.clone(),
+                peer: peer.clone(),
+                vlan,
+            })
+        });
+        choice.ok_or_else(|| self.failure(taken, request.index))
+    }
+
+    /// Pairs of the same index at both ends of the cable, the end of this node first. A node keeps to one side, so that its
+    /// neighbours are at the other: both directions of the cable carry every other hop then.
+    fn across(
+        &self,
+        taken: &[Taken],
+        request: &WireRequest<'_>,
+    ) -> Vec<(&VirtualFunction, &VirtualFunction)> {
+        let [one, other] = &self.functions[..] else {
+            return Vec::new();
+        };
+        let side = |node: &str| {
+            let mut taken = taken.iter();
+            let found = taken.find(|taken| taken.node.as_deref() == Some(node))?;
+            let mut sides = self.pool.physical.iter();
+            sides.position(|physical| physical.address == found.physical)
+        };
+        let own = side(request.node).or_else(|| side(request.peer).map(|side| 1 - side));
+        let (own, peer) = match own {
+            Some(1) => (other, one),
+            _ => (one, other),
+        };
+        let mut pairs = Vec::new();
+        for function in own.iter().filter(|one| self.offers(one, request.index)) {
+            let mut peers = peer.iter();
+            let partner = peers.find(|peer| peer.index == function.index);
+            pairs.extend(partner.map(|partner| (function, partner)));
+        }
+        pairs.retain(|(own, peer)| {
+            obstacle(own, taken).is_none() && obstacle(peer, taken).is_none()
+        });
+        pairs
+    }
+
+    /// The first two free virtual functions of each physical function.
+    fn within(
+        &self,
+        taken: &[Taken],
+        request: &WireRequest<'_>,
+    ) -> Vec<(&VirtualFunction, &VirtualFunction)> {
+        let mut pairs = Vec::new();
+        for functions in &self.functions {
+            let free = |one: &&VirtualFunction| obstacle(one, taken).is_none();
+            let mut all = functions.iter().filter(|one| self.offers(one, None));
+            let own = all
+                .clone()
+                .find(|one| free(one) && self.offers(one, request.index));
+            let Some(own) = own else { continue };
+            let peer = all.find(|one| free(one) && one.address != own.address);
+            pairs.extend(peer.map(|peer| (own, peer)));
+        }
+        pairs
+    }
+
+    /// Whether a virtual function belongs to the pool and is the one asked for.
+    fn offers(&self, function: &VirtualFunction, index: Option<u32>) -> bool {
+        let within = |range: &std::ops::RangeInclusive<u32>| range.contains(&function.index);
+        self.pool.indices.as_ref().is_none_or(within)
+            && index.is_none_or(|index| index == function.index)
+    }
+
+    fn failure(&self, taken: &[Taken], index: Option<u32>) -> ChoiceError {
+        let pool = self.pool.name.clone();
+        let offered = self.functions.iter().flatten();
+        let offered: Vec<_> = offered.filter(|one| self.offers(one, index)).collect();
+        let holders = offered
+            .iter()
+            .filter_map(|function| {
+                let obstacle = obstacle(function, taken)?;
+                Some(format!("{} {obstacle}", function.address))
+            })
+            .collect();
+        match index {
+            Some(index) if offered.is_empty() => ChoiceError::NoIndex { pool, index },
+            Some(index) => ChoiceError::Index {
+                pool,
+                index,
+                holders,
+            },
+            None => ChoiceError::Exhausted { pool, holders },
+        }
+    }
+}
+
+/// What keeps a virtual function from being given to somebody.
+fn obstacle(function: &VirtualFunction, taken: &[Taken]) -> Option<String> {
+    let holder = taken.iter().find(|one| one.function == function.address);
+    if let Some(holder) = holder {
+        return Some(format!("is held by {}", holder.holder));
+    }
+    if function.interface.is_some() {
+        return None;
+    }
+    Some(match &function.driver {
+        Some(driver) => format!("has no interface on the host (driver {driver})"),
+        None => "has no driver".to_owned(),
+    })
+}

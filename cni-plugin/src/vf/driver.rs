@@ -1,0 +1,211 @@
+//! Changes what sysfs can change: how many virtual functions there are, and which driver each has.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::address::PciAddress;
+use super::sysfs::{PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+
+/// The driver by which a process drives a PCI device itself (Documentation/driver-api/vfio.rst).
+pub const VFIO: &str = "vfio-pci";
+/// How long a driver may take until its interface is there; the files return when it has been made.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The device could not be read.
+    #[error(transparent)]
+    Sysfs(#[from] SysfsError),
+    /// A file could not be written.
+    #[error("cannot write `{value}` to {} for {address}", path.display())]
+    Write {
+        /// The device.
+        address: PciAddress,
+        /// The file.
+        path: PathBuf,
+        /// What was written.
+        value: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The driver is not there.
+    #[error("the driver `{driver}` is not loaded: run `modprobe {driver}`")]
+    NoDriver {
+        /// Its name.
+        driver: String,
+    },
+    /// The device has another driver than it was given.
+    #[error("{address} has {} instead of the driver `{wanted}`", found.as_deref().map_or_else(|| "no driver".to_owned(), |found| format!("the driver `{found}`")))]
+    NotBound {
+        /// The device.
+        address: PciAddress,
+        /// The driver that it was given.
+        wanted: String,
+        /// The one that it has.
+        found: Option<String>,
+    },
+    /// More virtual functions than the device can have.
+    #[error("{address} can have {total} virtual functions, not {count}")]
+    TooMany {
+        /// The device.
+        address: PciAddress,
+        /// How many it can have.
+        total: u32,
+        /// How many were asked for.
+        count: u32,
+    },
+    /// There are virtual functions already, and their number cannot be changed while there are.
+    #[error("{address} has {enabled} virtual functions already: free them first")]
+    Enabled {
+        /// The device.
+        address: PciAddress,
+        /// How many it has.
+        enabled: u32,
+    },
+}
+
+impl Sysfs {
+    /// Makes the virtual functions of a physical function, which must have none. As many as there are already is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`DriverError`]; `EBUSY` and `ENOMEM` of `sriov_numvfs` come from the driver, or say that the bus has too little room.
+    pub fn create(
+        &self,
+        address: PciAddress,
+        count: u32,
+    ) -> Result<Vec<VirtualFunction>, DriverError> {
+        let PhysicalFunction { enabled, total, .. } = self.physical_function(address)?;
+        if count > total {
+            return Err(DriverError::TooMany {
+                address,
+                total,
+                count,
+            });
+        }
+        if enabled != 0 && enabled != count {
+            return Err(DriverError::Enabled { address, enabled });
+        }
+        if enabled != count {
+            let path = self.device(address).join("sriov_numvfs");
+            write(address, path, &count.to_string())?;
+        }
+        Ok(self.virtual_functions(address)?)
+    }
+
+    /// Removes all virtual functions of a physical function. Those in use lose their owners' interfaces: whether there are
+    /// any is for the caller to find out.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn free(&self, address: PciAddress) -> Result<(), DriverError> {
+        if self.physical_function(address)?.enabled == 0 {
+            return Ok(());
+        }
+        write(address, self.device(address).join("sriov_numvfs"), "0")
+    }
+
+    /// Gives a virtual function a driver, [`VFIO`] for one. The driver keeps it until [`Self::unbind`].
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn bind(&self, address: PciAddress, driver: &str) -> Result<VirtualFunction, DriverError> {
+        let function = self.virtual_function(address)?;
+        if function.driver.as_deref() == Some(driver) {
+            return Ok(function);
+        }
+        if !self.driver(driver).exists() {
+            return Err(DriverError::NoDriver {
+                driver: driver.to_owned(),
+            });
+        }
+        self.give(address, &function, driver)?;
+        let function = self.virtual_function(address)?;
+        if function.driver.as_deref() == Some(driver) {
+            return Ok(function);
+        }
+        Err(DriverError::NotBound {
+            address,
+            wanted: driver.to_owned(),
+            found: function.driver,
+        })
+    }
+
+    /// Gives a virtual function back to the kernel's own driver.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn unbind(&self, address: PciAddress) -> Result<VirtualFunction, DriverError> {
+        let function = self.virtual_function(address)?;
+        // A line without a name ends what driver_override says (Documentation/ABI/testing/sysfs-bus-pci).
+        self.give(address, &function, "\n")?;
+        Ok(self.virtual_function(address)?)
+    }
+
+    /// Unbinds a virtual function from its driver and binds it again: its interface, wherever it was, is gone, and a new
+    /// one is in the host's namespace. Waits for that.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn rebind(&self, address: PciAddress) -> Result<VirtualFunction, DriverError> {
+        let Some(driver) = self.virtual_function(address)?.driver else {
+            return self.unbind(address);
+        };
+        let text = address.to_string();
+        write(address, self.driver(&driver).join("unbind"), &text)?;
+        write(address, self.driver(&driver).join("bind"), &text)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let function = self.virtual_function(address)?;
+            if function.interface.is_some() || Instant::now() > deadline {
+                return Ok(function);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Has the kernel find the driver of a device anew: the one that is named, or any that fits.
+    fn give(
+        &self,
+        address: PciAddress,
+        function: &VirtualFunction,
+        driver: &str,
+    ) -> Result<(), DriverError> {
+        let text = address.to_string();
+        write(
+            address,
+            self.device(address).join("driver_override"),
+            driver,
+        )?;
+        if let Some(current) = &function.driver {
+            write(address, self.driver(current).join("unbind"), &text)?;
+        }
+        let probe = self.devices().with_file_name("drivers_probe");
+        write(address, probe, &text)
+    }
+}
+
+/// The VFIO device of a virtual function, by which a process opens it: `/dev/vfio/GROUP`. `None` unless it is bound to
+/// [`VFIO`] and behind an IOMMU.
+pub fn vfio_device(function: &VirtualFunction) -> Option<PathBuf> {
+    if function.driver.as_deref() != Some(VFIO) {
+        return None;
+    }
+    let group = function.iommu_group?;
+    Some(PathBuf::from("/dev/vfio").join(group.to_string()))
+}
+
+fn write(address: PciAddress, path: PathBuf, value: &str) -> Result<(), DriverError> {
+    // Not fs::write, which would make a file where the kernel has none.
+    let file = fs::OpenOptions::new().write(true).open(&path);
+    let written = file.and_then(|mut file| io::Write::write_all(&mut file, value.as_bytes()));
+    written.map_err(|source| DriverError::Write {
+        address,
+        path,
+        value: value.trim().to_owned(),
+        source,
+    })
+}

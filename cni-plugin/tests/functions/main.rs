@@ -1,0 +1,7 @@
+//! Virtual functions without hardware: a directory tree stands for sysfs. The real ones are in `tests/vf`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod driver;
+mod reading;
+mod tree;
