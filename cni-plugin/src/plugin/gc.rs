@@ -62,7 +62,7 @@ pub fn sweep(state: &State) -> Vec<PluginError> {
     for attachment in &stale {
         errors.extend(discard(state, attachment));
     }
-    errors.extend(tidy(state).err());
+    errors.extend(tidy(state));
     errors
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn sweep_before(
             let mut had = plan.container_addresses().into_iter();
             had.any(|address| addresses.contains(&address))
         }
-        Kind::Node(_) => false,
+        Kind::Function { .. } | Kind::Node(_) => false,
     });
     if let Err(error) = retain_uninhabited(&mut others) {
         errors.push(error);
@@ -147,8 +147,7 @@ fn remove(
         tracing::info!(attachment = %attachment.name, "removing");
         errors.extend(detach(state, attachment, delegate));
     }
-    errors.extend(orphans(state));
-    errors.extend(tidy(state).err());
+    errors.extend(tidy(state));
     errors
 }
 
@@ -203,15 +202,21 @@ pub(crate) fn detach(
     }
 }
 
-/// Removes what calls left that were killed between their last changes: locks and empty directories of nodes, and files
-/// that they were writing a minute ago or longer.
-///
-/// # Errors
-/// The first [`PluginError`].
-pub fn tidy(state: &State) -> Result<(), PluginError> {
+/// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, locks and
+/// empty directories of nodes, and files that they were writing a minute ago or longer. Goes on after errors and returns
+/// them all.
+pub fn tidy(state: &State) -> Vec<PluginError> {
+    let mut errors = orphans(state);
+    errors.extend(unlock(state).err());
+    let discarded = state.discard_unfinished(ABANDONED);
+    errors.extend(discarded.err().map(PluginError::from));
+    errors
+}
+
+fn unlock(state: &State) -> Result<(), PluginError> {
     for node in state.nodes()? {
         let locks = state.lock(vec![node])?;
         state.unlock(locks)?;
     }
-    Ok(state.discard_unfinished(ABANDONED)?)
+    Ok(())
 }

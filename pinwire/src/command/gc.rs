@@ -95,7 +95,7 @@ fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Fai
         left.extend(errors.iter().map(|error| chain(error)));
     }
     if !dry_run {
-        let errors = plugin::gc::tidy(&state).err();
+        let errors = plugin::gc::tidy(&state);
         left.extend(errors.iter().map(|error| chain(error)));
     }
     Ok((stale.len(), left))
