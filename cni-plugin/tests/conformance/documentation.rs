@@ -10,7 +10,7 @@ use crate::lab::{Lab, lab};
 
 const DOCUMENT: &str = include_str!("../../../docs/cni.md");
 
-/// The fenced blocks with an information string of two words: the second word, and the text.
+/// The fenced blocks with an information string of two words, but for commands: the second word, and the text.
 pub(crate) fn blocks(document: &'static str) -> Vec<(&'static str, String)> {
     let mut blocks = Vec::new();
     let mut lines = document.lines();
@@ -18,6 +18,7 @@ pub(crate) fn blocks(document: &'static str) -> Vec<(&'static str, String)> {
         if let Some((_, kind)) = line
             .strip_prefix("```")
             .and_then(|fence| fence.split_once(' '))
+            .filter(|(language, _)| *language != "console")
         {
             let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             blocks.push((kind, text.join("\n")));
