@@ -166,7 +166,7 @@ fn broken_annotations() {
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y, type: vf}",
                 104,
-                "cannot attach",
+                "from which pool",
             ),
             (
                 "pinwire.dev/links",
