@@ -72,13 +72,13 @@ fn a_command_of_the_host_in_a_nodes_network_ends_with_the_topology() {
     host.ok(&["up", &two_nodes()]);
     assert!(
         host.ok(&[
-            "exec", "--net", "server", "--", "ip", "-o", "address", "show", "eth0"
+            "exec", "--net", "server", "--", "ip", "-o", "address", "show", "wire"
         ])
         .contains("10.0.0.2/30")
     );
     assert_eq!(
         host.ok(&["exec", "--net", "server", "--", "ls", "/sys/class/net"]),
-        "eth0\nlo\n"
+        "lo\nwire\n"
     );
     let mut sleep = host.start(&["exec", "--net", "server", "--", "sleep", "1000"]);
     std::thread::sleep(std::time::Duration::from_millis(200));
