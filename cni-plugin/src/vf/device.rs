@@ -292,6 +292,18 @@ fn rename(socket: &mut Netlink, index: u32, name: &str) -> Result<bool, NetlinkE
     let message = LinkUnspec::new_with_index(index)
         .name(name.to_owned())
         .build();
+    match socket.request(RouteNetlinkMessage::SetLink(message.clone()), 0) {
+        Err(error) if error.errno() == Some(Errno::EEXIST) => {}
+        renamed => return renamed.map(|()| true),
+    }
+    // udev gives an interface that came home under another name its first one as an alternative.
+    let own = names(index, &[name.to_owned()]);
+    if socket
+        .request(RouteNetlinkMessage::DelLinkProp(own), 0)
+        .is_err()
+    {
+        return Ok(false);
+    }
     match socket.request(RouteNetlinkMessage::SetLink(message), 0) {
         Err(error) if error.errno() == Some(Errno::EEXIST) => Ok(false),
         renamed => renamed.map(|()| true),

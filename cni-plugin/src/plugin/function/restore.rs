@@ -34,7 +34,9 @@ pub(crate) fn give_back(state: &State, owner: &AttachmentName) -> Vec<PluginErro
     let results = holdings
         .iter()
         .map(|holding| give_one_back(state, &sysfs, holding));
-    results.filter_map(Result::err).collect()
+    let mut errors: Vec<PluginError> = results.filter_map(Result::err).collect();
+    errors.extend(state.tidy_physical().err().map(PluginError::from));
+    errors
 }
 
 fn give_one_back(state: &State, sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {
@@ -90,10 +92,10 @@ fn undo(
         tracing::warn!(function = %holding.function, "somebody else has it: it stays as it is");
         return Ok(());
     }
-    attributes(sysfs, holding, before, function)?;
+    let freed = attributes(sysfs, holding, before, function)?;
     step();
     if let (Place::Home(device), Some(original)) = (device, &before.device) {
-        interface(&device, original, function)?;
+        interface(&device, original, function, freed)?;
     }
     Ok(())
 }
@@ -186,24 +188,30 @@ fn home(
     }
 }
 
-/// Restores what the physical function says of it, by one request if the driver has no objection.
+/// Restores what the physical function says of it, by one request if the driver has no objection. Whether it has to say
+/// its MAC address anew.
 fn attributes(
     sysfs: &Sysfs,
     holding: &Holding,
     before: &Before,
     function: &VirtualFunction,
-) -> Result<(), FunctionError> {
+) -> Result<bool, FunctionError> {
     let mut physical = Physical::open(&sysfs.physical_function(function.physical)?)?;
     let (_, functions) = physical.ask()?;
     let now = functions
         .into_iter()
         .find(|(index, _)| *index == function.index);
-    let Some((_, now)) = now else { return Ok(()) };
+    let Some((_, now)) = now else {
+        return Ok(false);
+    };
     let mut changes = before.found.restoring(&now);
     if holding.attributes.mac.is_some() && (before.device.is_none() || before.free_mac.is_some()) {
-        // What chose its own address is free to do so again; what was bound to one is bound to that again.
+        // What chose its own address is free to do so again, unless it has done so already; what was bound to one is
+        // bound to that again.
         let free = before.free_mac == Some(true);
-        changes.insert(0, Attribute::Mac(before.found.mac.filter(|_| !free)));
+        if !free || now.mac != before.found.mac {
+            changes.insert(0, Attribute::Mac(before.found.mac.filter(|_| !free)));
+        }
     }
     match physical.tell(function, &changes, false) {
         // Cards that cannot unbind an address: the next owner is bound to another one anyhow.
@@ -213,7 +221,7 @@ fn attributes(
         }) => physical.tell(function, &changes[1..], false).map(drop),
         told => told.map(drop),
     }?;
-    Ok(())
+    Ok(changes.contains(&Attribute::Mac(None)) && before.found.mac.is_some())
 }
 
 /// Restores the interface, which is at home.
@@ -221,6 +229,7 @@ fn interface(
     device: &Device,
     original: &Device,
     function: &VirtualFunction,
+    freed: bool,
 ) -> Result<(), FunctionError> {
     let failed = |what: &'static str| {
         move |source: NetlinkError| FunctionError::Device {
@@ -233,6 +242,10 @@ fn interface(
     let mut socket = Netlink::route_here().map_err(failed("reach"))?;
     if device.mac != original.mac {
         give_mac(&mut socket, device, original.mac, function)?;
+        step();
+    } else if freed {
+        // The same address is not passed on to the driver, but is said again when the interface comes up.
+        device::cycle(&mut socket, device.index).map_err(failed("reset"))?;
         step();
     }
     let named = device::restore(&mut socket, device, original).map_err(failed("restore"))?;

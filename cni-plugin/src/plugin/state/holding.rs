@@ -123,6 +123,29 @@ impl State {
         Ok(())
     }
 
+    /// Removes locks of physical functions of which nothing is held, left by calls that were killed.
+    pub(crate) fn tidy_physical(&self) -> Result<(), StateError> {
+        let directory = self.root.join("physical");
+        let held: Vec<String> = self
+            .holdings()?
+            .iter()
+            .map(|holding| holding.physical.to_string())
+            .collect();
+        for name in names(&directory)? {
+            let path = directory.join(&name);
+            if held.contains(&name) {
+                continue;
+            }
+            // Whoever has it now removes it later.
+            if let Ok(file) = File::open(&path)
+                && file.try_lock().is_ok()
+            {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes down what is held, or is going to be.
     pub(crate) fn hold(&self, holding: &Holding) -> Result<(), StateError> {
         let path = self.holding_path(holding.function);

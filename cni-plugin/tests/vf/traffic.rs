@@ -1,0 +1,131 @@
+//! What crosses a wire, and what does not: other wires hear nothing of it, and forged addresses are dropped where asked.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pinwire_cni::netns::Netns;
+use serde_json::json;
+
+use crate::call::{Call, configuration};
+use crate::machine::{Machine, eventually, functions, inside, machine, tell};
+use crate::wire::{attach, line};
+
+/// A capture of frames of one MAC address on an interface.
+struct Capture {
+    process: Child,
+    path: std::path::PathBuf,
+}
+
+impl Capture {
+    fn start(machine: &Machine, netns: &Netns, name: &str, filter: &[&str]) -> Self {
+        let path = machine.path(&format!("capture-{}-{name}", netns.id().inode));
+        let mut command = Command::new("tcpdump");
+        command
+            .args([
+                "--immediate-mode",
+                "-Z",
+                "root",
+                "-U",
+                "-n",
+                "-i",
+                name,
+                "-w",
+            ])
+            .arg(&path)
+            .args(filter)
+            .stderr(Stdio::null());
+        let process = netns.run(|| command.spawn()).unwrap().unwrap();
+        eventually("the capture has begun", || {
+            std::fs::metadata(&path).is_ok_and(|file| file.len() >= 24)
+        });
+        Self { process, path }
+    }
+
+    /// Bytes of frames that were captured.
+    fn stop(mut self) -> u64 {
+        let id = nix::unistd::Pid::from_raw(self.process.id().try_into().unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.process.wait().unwrap();
+        std::fs::metadata(&self.path).unwrap().len() - 24
+    }
+}
+
+#[test]
+fn a_wire_is_heard_by_nobody_else() {
+    machine(|machine| {
+        let nodes = line(machine, 4);
+        for node in &nodes {
+            attach(machine, node);
+        }
+        let open = |name: &str| Netns::open(&machine.netns_path(name)).unwrap();
+        let [first, second, third, fourth] = ["h1", "h2", "h3", "h4"].map(open);
+        let mac = "ether host 02:00:00:00:ee:01";
+        let filter: Vec<&str> = mac.split(' ').collect();
+        // Promiscuous: a capture asks for all that the card would let through.
+        let heard = Capture::start(machine, &second, "up", &filter);
+        let others = [
+            Capture::start(machine, &second, "down", &filter),
+            Capture::start(machine, &third, "up", &filter),
+            Capture::start(machine, &third, "down", &filter),
+            Capture::start(machine, &fourth, "up", &filter),
+        ];
+        // A broadcast with a foreign source, which a wire lets pass.
+        tell(&first, "ip link set dev down address 02:00:00:00:ee:01");
+        for _ in 0..5 {
+            inside(&first, "ping -c1 -W1 -q -b 10.0.1.255");
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(heard.stop() > 0, "the wire itself carries nothing");
+        for other in others {
+            assert_eq!(other.stop(), 0, "another wire has heard it");
+        }
+        for (name, asked) in &nodes {
+            Call::new(machine, "DEL", name, asked).ok();
+        }
+    });
+}
+
+#[test]
+fn forged_addresses() {
+    machine(|machine| {
+        let open = |card: usize, check: &str| {
+            configuration(&json!({
+                "deviceID": functions(card)[0].address,
+                "vlan": 77,
+                "trust": "off",
+                "spoofchk": check,
+                "mac": format!("02:00:00:00:dd:0{card}"),
+                "ips": [format!("10.8.0.{}/24", card + 1)],
+            }))
+        };
+        for (check, passes) in [("on", false), ("off", true)] {
+            let sender = machine.netns("sender");
+            let receiver = machine.netns("receiver");
+            Call::new(machine, "ADD", "sender", &open(0, check)).ok();
+            Call::new(machine, "ADD", "receiver", &open(1, "off")).ok();
+            tell(&sender, "ping -c1 -W5 -q 10.8.0.2");
+            let filter = ["ether", "src", "02:00:00:00:ee:02"];
+            let heard = Capture::start(machine, &receiver, "net1", &filter);
+            // A macvlan sends from an address of its own.
+            tell(
+                &sender,
+                "ip link add forged link net1 address 02:00:00:00:ee:02 type macvlan mode bridge",
+            );
+            tell(&sender, "ip address add 10.8.0.3/24 dev forged");
+            tell(&sender, "ip link set forged up");
+            for _ in 0..5 {
+                inside(&sender, "ping -c1 -W1 -q -b -I forged 10.8.0.255");
+            }
+            std::thread::sleep(Duration::from_secs(1));
+            assert_eq!(heard.stop() > 0, passes, "spoof check {check}");
+            for container in ["sender", "receiver"] {
+                let card = usize::from(container == "receiver");
+                Call::new(machine, "DEL", container, &open(card, check)).ok();
+            }
+            drop((sender, receiver));
+            machine.remove("sender");
+            machine.remove("receiver");
+            machine.assert_restored("forged addresses");
+        }
+    });
+}
