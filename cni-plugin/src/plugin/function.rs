@@ -23,6 +23,7 @@ use crate::wire::Place;
 pub(crate) mod check;
 mod enter;
 mod error;
+pub mod inventory;
 pub(crate) mod node;
 pub(crate) mod restore;
 mod search;

@@ -170,6 +170,42 @@ fn broken_annotations() {
             ),
             (
                 "pinwire.dev/links",
+                "- {interface: x, peer: b:y, vf: {pool: cable}}",
+                104,
+                "not of type `vf`",
+            ),
+            (
+                "pinwire.dev/links",
+                "- {interface: x, peer: host:y, type: vf, vf: {pool: cable}}",
+                104,
+                "leads out of this machine",
+            ),
+            (
+                "pinwire.dev/links",
+                "- {interface: x, peer: b:y, type: vf, vf: {pool: cable, vlan: 0}}",
+                104,
+                "without a VLAN",
+            ),
+            (
+                "pinwire.dev/links",
+                "- {interface: x, type: vf, vf: {pool: edge, vlan: 4095}}",
+                104,
+                "`vf.vlan`: 4095 is not between 0 and 4094",
+            ),
+            (
+                "pinwire.dev/links",
+                "- {interface: x, type: vf, vf: {pool: edge, minTxRate: 9, maxTxRate: 8}}",
+                104,
+                "9 Mbit/s is more than `maxTxRate`, 8",
+            ),
+            (
+                "pinwire.dev/links",
+                "- {interface: x, type: vf, vf: {pool: edge}}",
+                109,
+                "there is no pool `edge`",
+            ),
+            (
+                "pinwire.dev/links",
                 "- {interface: x, peer: b:y, hostAddresses: [10.0.0.1/24]}",
                 104,
                 "not the host",

@@ -8,6 +8,7 @@
 mod attributes;
 mod call;
 mod difference;
+mod inventory;
 mod machine;
 mod messages;
 mod parallel;

@@ -1,5 +1,7 @@
 //! Virtual functions that a process drives itself.
 
+use pinwire_cni::plugin::function::inventory;
+use pinwire_cni::plugin::state::State;
 use pinwire_cni::vf::{Sysfs, VFIO, vfio_device};
 use serde_json::json;
 
@@ -29,6 +31,11 @@ fn a_function_of_vfio_is_told_all_but_has_no_interface() {
                 "sandbox": machine.netns_path("a"), "pciID": address,
             })
         );
+        // What the runtime gives to the container.
+        let state = State::at(machine.path("state"));
+        let owner = state.holding(address).unwrap().unwrap().owner;
+        let devices = inventory::devices(&sysfs, &state, &owner).unwrap();
+        assert_eq!(devices, [device]);
         let seen = attributes(machine, 6);
         assert_eq!(seen["vlan_list"][0]["vlan"], 9, "{seen}");
         assert_eq!(seen["address"], "02:00:00:00:aa:06", "{seen}");

@@ -191,7 +191,7 @@ fn ends_that_disagree() {
         Call::new(machine, "ADD", "a", &one).ok();
         let other = pod(machine, "b", &link("y", "a:x", ", index: 4"));
         let error = Call::new(machine, "ADD", "b", &other).fails(103);
-        assert!(error.contains("vf.index 4 and 3"), "{error}");
+        assert!(error.contains("vf.index 3 and 4"), "{error}");
         let other = pod(machine, "b", &link("y", "a:x", ", index: 3"));
         let result = Call::new(machine, "ADD", "b", &other).ok();
         assert_eq!(

@@ -16,7 +16,8 @@ use crate::plugin::error::PluginError;
 use crate::plugin::fault::step;
 use crate::plugin::state::{AttachmentName, Before, Holding, State};
 use crate::vf::{
-    Attribute, Device, Physical, PhysicalError, Sysfs, SysfsError, VirtualFunction, device,
+    Attribute, Device, PciAddress, Physical, PhysicalError, Sysfs, SysfsError, VirtualFunction,
+    device,
 };
 
 /// How long a namespace that is dying may take until its interfaces are home (`cleanup_net` waits for RCU).
@@ -73,6 +74,8 @@ enum Place {
     Home(Device),
     /// In a namespace, without our mark: somebody else has it by now.
     Foreign,
+    /// In no namespace that can be seen.
+    Nowhere,
     /// It has none: a process drives it, or drove it.
     None,
 }
@@ -94,6 +97,11 @@ fn undo(
     }
     let freed = attributes(sysfs, holding, before, function)?;
     step();
+    let device = match device {
+        // Not before: its driver would give the new interface the container's MAC address.
+        Place::Nowhere => rebind(sysfs, holding.function)?,
+        found => found,
+    };
     if let (Place::Home(device), Some(original)) = (device, &before.device) {
         interface(&device, original, function, freed)?;
     }
@@ -148,12 +156,17 @@ fn bring_home(
         }
         return Ok(Place::Foreign);
     }
+    Ok(Place::Nowhere)
+}
+
+/// Binds the driver of a virtual function anew, whose interface is in no namespace that can be seen.
+fn rebind(sysfs: &Sysfs, address: PciAddress) -> Result<Place, FunctionError> {
     tracing::warn!(function = %address, "in no namespace that can be seen: its driver is bound anew");
-    let function = sysfs.rebind(address).map_err(FunctionError::from)?;
+    let function = sysfs.rebind(address)?;
     step();
     match host_device(&function)? {
         Some(device) => Ok(Place::Home(device)),
-        None => Err(FunctionError::Lost { function: address }.into()),
+        None => Err(FunctionError::Lost { function: address }),
     }
 }
 

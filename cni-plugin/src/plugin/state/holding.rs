@@ -123,7 +123,8 @@ impl State {
         Ok(())
     }
 
-    /// Removes locks of physical functions of which nothing is held, left by calls that were killed.
+    /// Removes what calls left that were killed: locks of physical functions of which nothing is held, and files that
+    /// were being written under them.
     pub(crate) fn tidy_physical(&self) -> Result<(), StateError> {
         let directory = self.root.join("physical");
         let held: Vec<String> = self
@@ -140,6 +141,13 @@ impl State {
             if let Ok(file) = File::open(&path)
                 && file.try_lock().is_ok()
             {
+                let functions = self.root.join("functions");
+                let unfinished = format!(".{name}@");
+                for name in names(&functions)? {
+                    if name.starts_with(&unfinished) {
+                        remove(&functions.join(name))?;
+                    }
+                }
                 remove(&path)?;
             }
         }
@@ -149,7 +157,7 @@ impl State {
     /// Writes down what is held, or is going to be.
     pub(crate) fn hold(&self, holding: &Holding) -> Result<(), StateError> {
         let path = self.holding_path(holding.function);
-        let new = path.with_file_name(format!(".{}", holding.function));
+        let new = self.new_holding_path(holding.physical, holding.function);
         let write = || -> std::io::Result<()> {
             let mut file = create(&new)?;
             file.write_all(&serde_json::to_vec(holding)?)?;
@@ -167,7 +175,7 @@ impl State {
         }
         let path = self.holding_path(holding.function);
         // A call that was killed while it wrote leaves the new file.
-        remove(&path.with_file_name(format!(".{}", holding.function)))?;
+        remove(&self.new_holding_path(holding.physical, holding.function))?;
         remove(&path)
     }
 
@@ -200,6 +208,13 @@ impl State {
         let mut holdings = self.holdings()?;
         holdings.retain(|holding| holding.owner == *owner);
         Ok(holdings)
+    }
+
+    /// Where a holding is written: named after the physical function, whose lock the writer has.
+    fn new_holding_path(&self, physical: PciAddress, function: PciAddress) -> PathBuf {
+        self.root
+            .join("functions")
+            .join(format!(".{physical}@{function}"))
     }
 
     fn holding_path(&self, function: PciAddress) -> PathBuf {
