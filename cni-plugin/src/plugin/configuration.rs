@@ -17,12 +17,13 @@ use super::log::Level;
 use super::result::Dns;
 use super::version::{Verb, Version};
 use crate::name::MacAddress;
-use crate::vf::PciAddress;
 
 mod function;
+mod runtime;
 
 pub use function::FunctionConfiguration;
 pub(crate) use function::unknown_pool;
+use runtime::Runtime;
 
 /// The most that is read from standard input or from a delegate, bytes.
 pub const LIMIT: usize = 1 << 20;
@@ -240,33 +241,6 @@ fn log_file(text: Option<String>, lenient: bool) -> Result<Option<String>, Confi
         Err(format!("`{text}` must be an absolute path, or `journald`"))
     };
     checked("logFile", value, lenient)
-}
-
-/// What the runtime knows of this very attachment.
-#[derive(Default)]
-struct Runtime {
-    mac: Option<MacAddress>,
-    mtu: Option<u32>,
-    addresses: Vec<IpNet>,
-    device: Option<PciAddress>,
-    annotations: BTreeMap<String, String>,
-}
-
-impl Runtime {
-    /// Keys of other capabilities are passed over: a runtime sends what the configuration's `capabilities` name.
-    fn read(value: Option<Value>, lenient: bool) -> Result<Self, ConfigurationError> {
-        let Some(value) = value else {
-            return Ok(Self::default());
-        };
-        let mut fields = Fields::of("runtimeConfig", value, lenient)?;
-        Ok(Self {
-            mac: fields.take("mac")?,
-            mtu: mtu(fields.take("mtu")?, lenient)?,
-            addresses: addresses(&mut fields, "ips")?,
-            device: fields.take("deviceID")?,
-            annotations: fields.take(POD_ANNOTATIONS)?.unwrap_or_default(),
-        })
-    }
 }
 
 /// The current key, or else the one that libcni sends for old plugins. A `null` is how Go writes an empty list, so here

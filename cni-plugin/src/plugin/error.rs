@@ -183,7 +183,7 @@ impl PluginError {
             Self::Wire(_) | Self::Netns(_) | Self::Observe { .. } => 101,
             Self::Tell(_) | Self::Setting(_) | Self::Node { .. } => 102,
             Self::Disagreement(_) => 103,
-            Self::Pod(_) => 104,
+            Self::Pod(_) | Self::Function(FunctionError::Link { .. }) => 104,
             Self::Difference(_) => 105,
             // What the IPAM plugin says is for the runtime: code 11 asks it to try again.
             Self::Ipam(IpamError::Reported { code, .. }) if *code != 0 => *code,

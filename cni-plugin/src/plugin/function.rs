@@ -21,6 +21,7 @@ use crate::vf::{Device, Sysfs};
 use crate::wire::Place;
 
 pub(crate) mod check;
+mod choice;
 mod enter;
 mod error;
 pub mod inventory;
@@ -29,8 +30,9 @@ pub(crate) mod restore;
 mod search;
 mod take;
 
+use choice::Source;
 pub use error::FunctionError;
-use take::{Source, Wanted};
+use take::Wanted;
 
 /// Addresses and routes of a virtual function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -201,7 +201,7 @@ fn broken_annotations() {
             (
                 "pinwire.dev/links",
                 "- {interface: x, type: vf, vf: {pool: edge}}",
-                109,
+                104,
                 "there is no pool `edge`",
             ),
             (

@@ -77,6 +77,10 @@ fn every_key_and_code_is_documented() {
         "ips",
         "ipMasq",
         "ipam",
+        "deviceID",
+        "vf",
+        "pools",
+        "strict",
         "dns",
         "stateDir",
         "logFile",
@@ -99,7 +103,7 @@ fn every_key_and_code_is_documented() {
         assert!(DOCUMENT.contains(&format!("| `{key}` |")), "{key}");
     }
     for code in [
-        1, 2, 3, 4, 5, 6, 7, 11, 50, 51, 100, 101, 102, 103, 104, 105, 106, 107, 108,
+        1, 2, 3, 4, 5, 6, 7, 11, 50, 51, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
     ] {
         assert!(DOCUMENT.contains(&format!("| {code} |")), "{code}");
     }

@@ -12,6 +12,7 @@ mod disagreement;
 mod documentation;
 mod ends;
 mod faults;
+mod functions;
 mod input;
 mod interface;
 mod ipam;

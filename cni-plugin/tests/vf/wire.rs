@@ -147,6 +147,46 @@ fn a_pod_that_comes_back_has_the_same_virtual_function() {
 }
 
 #[test]
+fn killed_while_a_node_is_attached() {
+    machine(|machine| {
+        let nodes = line(machine, 3);
+        attach(machine, &nodes[0]);
+        let (name, asked) = &nodes[1];
+        let mut steps = 1;
+        loop {
+            machine.netns(name);
+            let add = Call::new(machine, "ADD", name, asked);
+            let reply = add.set("PINWIRE_FAULT_STEP", &steps.to_string()).run();
+            machine.remove(name);
+            // The runtime starts the pod anew, in another namespace, and deletes what it had before later.
+            machine.netns("again");
+            let again = Call::new(machine, "ADD", "again", asked);
+            let result = again.ok();
+            assert_eq!(
+                result["interfaces"].as_array().unwrap().len(),
+                2,
+                "step {steps}"
+            );
+            Call::new(machine, "DEL", name, asked)
+                .set("CNI_NETNS", "")
+                .ok();
+            let netns = pinwire_cni::netns::Netns::open(&machine.netns_path("again")).unwrap();
+            tell(&netns, "ping -c1 -W5 -q 10.0.1.1");
+            drop(netns);
+            Call::new(machine, "DEL", "again", asked).ok();
+            machine.remove("again");
+            if !reply.killed {
+                break;
+            }
+            // Each step of one virtual function was killed in `recovery`.
+            steps += 4;
+        }
+        assert!(steps > 20, "only {steps} steps");
+        detach(machine, &nodes[0]);
+    });
+}
+
+#[test]
 fn within_one_physical_function() {
     machine(|machine| {
         let vf = "type: vf, vf: {pool: one}";

@@ -30,10 +30,11 @@ pub enum FunctionError {
         function: PciAddress,
         driver: Option<String>,
     },
-    /// A pool is not there.
-    #[error("the link `{interface}` cannot be made: {reason}")]
-    NoPool {
+    /// A link asks for what the network configuration does not have.
+    #[error("the link `{interface}` of pod {pod} cannot be made: {reason}")]
+    Link {
         interface: InterfaceName,
+        pod: String,
         reason: String,
     },
     /// Its interface could not be told something.

@@ -1,8 +1,9 @@
 //! The virtual functions of a node's links. ADD waits for nobody here either: each pod attaches its own ends, and whoever
 //! comes first chooses both virtual functions and the VLAN of a wire.
 
+use super::choice::Source;
 use super::error::FunctionError;
-use super::take::{Source, Wanted, take};
+use super::take::{Wanted, take};
 use super::{enter, interface};
 use crate::links::{Link, LinkType, Peer};
 use crate::netns::Netns;
@@ -49,13 +50,14 @@ fn wanted<'a>(
     configuration: &FunctionConfiguration,
 ) -> Result<Wanted<'a>, FunctionError> {
     let options = link.vf.clone().unwrap_or_default();
-    let no_pool = |reason| FunctionError::NoPool {
+    let wrong = |reason| FunctionError::Link {
         interface: link.interface.clone(),
+        pod: pod.name.clone(),
         reason,
     };
     let name = options.pool.as_deref().unwrap_or_default();
     let pool = configuration.pools.get(name);
-    let pool = pool.ok_or_else(|| no_pool(unknown_pool(name, &configuration.pools)))?;
+    let pool = pool.ok_or_else(|| wrong(unknown_pool(name, &configuration.pools)))?;
     let pool = pool.find(name, sysfs)?;
     let source = match &link.peer {
         Some(Peer::Node { node, interface }) => Source::Wire {
@@ -71,7 +73,7 @@ fn wanted<'a>(
     let end = pod.end(link, Place::Netns(attachment.netns.path.clone()));
     let attributes = options
         .attributes()
-        .map_err(|(key, reason)| no_pool(format!("{key}: {reason}")))?;
+        .map_err(|(key, reason)| wrong(format!("{key}: {reason}")))?;
     Ok(Wanted {
         owner: &attachment.name,
         holder: format!("`{}` of pod {}", link.interface, pod.name),
