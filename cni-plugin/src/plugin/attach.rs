@@ -96,7 +96,8 @@ fn build(
     step();
     tell(netns, &inside, &plan.inside())?;
     if plan.has_v6() {
-        settle(&host, &outside)?;
+        settle(&host, &outside, true)?;
+        settle(netns, &inside, false)?;
     }
     step();
     if request.masquerade {

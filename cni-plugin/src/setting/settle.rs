@@ -36,7 +36,31 @@ pub fn settle(netns: &Netns, settings: &[Setting]) -> Result<(), NetlinkError> {
     let mut socket = Netlink::route(netns)?;
     let deadline = Instant::now() + PATIENCE;
     wait_for_links(&mut socket, settings, deadline)?;
-    while !are_usable(&mut socket)? && Instant::now() < deadline {
+    while !are_usable(&mut socket, 0, &|_| true)? && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// The same for one link, of any namespace, and of its IPv6 addresses only those that `counts` takes.
+///
+/// # Errors
+/// As [`settle`].
+pub(crate) fn settle_link(
+    netns: &Netns,
+    name: &str,
+    counts: impl Fn(&Ipv6Addr) -> bool,
+) -> Result<(), NetlinkError> {
+    let mut socket = Netlink::route(netns)?;
+    let deadline = Instant::now() + PATIENCE;
+    while is_coming_up(&mut socket, name)? && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
+    }
+    let Some(RouteNetlinkMessage::NewLink(link)) = socket.get(veth::by_name(name))? else {
+        return Ok(());
+    };
+    let index = link.header.index;
+    while !are_usable(&mut socket, index, &counts)? && Instant::now() < deadline {
         std::thread::sleep(PAUSE);
     }
     Ok(())
@@ -69,11 +93,16 @@ fn wait_for_links(
     Ok(())
 }
 
-/// Whether all IPv6 addresses are usable: the kernel has joined an address's multicast group, through which neighbours
+/// Whether all IPv6 addresses that count are usable, of the link of that index or, with 0, of all links: the kernel has joined an address's multicast group, through which neighbours
 /// ask for it, when there is a local route to it (`addrconf_dad_begin` and `addrconf_dad_completed`, net/ipv6/addrconf.c).
-fn are_usable(socket: &mut Netlink) -> Result<bool, NetlinkError> {
+fn are_usable(
+    socket: &mut Netlink,
+    index: u32,
+    counts: &dyn Fn(&Ipv6Addr) -> bool,
+) -> Result<bool, NetlinkError> {
     let mut addresses = AddressMessage::default();
     addresses.header.family = AddressFamily::Inet6;
+    addresses.header.index = index;
     let addresses = match socket.dump(&RouteNetlinkMessage::GetAddress(addresses)) {
         // A kernel without IPv6.
         Err(error) if error.errno() == Some(Errno::EOPNOTSUPP) => return Ok(true),
@@ -83,6 +112,9 @@ fn are_usable(socket: &mut Netlink) -> Result<bool, NetlinkError> {
     routes.header.address_family = AddressFamily::Inet6;
     let table = RouteAttribute::Table(LOCAL_TABLE);
     routes.attributes.push(table);
+    if index != 0 {
+        routes.attributes.push(RouteAttribute::Oif(index));
+    }
     let routes = match socket.dump(&RouteNetlinkMessage::GetRoute(routes)) {
         // The kernel filters by table, and has no local one before the first address.
         Err(error) if error.errno() == Some(Errno::ENOENT) => Vec::new(),
@@ -92,6 +124,7 @@ fn are_usable(socket: &mut Netlink) -> Result<bool, NetlinkError> {
     Ok(addresses
         .iter()
         .filter_map(pending)
+        .filter(counts)
         .all(|address| local.contains(&address)))
 }
 

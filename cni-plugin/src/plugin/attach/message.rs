@@ -1,6 +1,6 @@
 //! Tells one end of an attached interface its addresses and routes, by one batch of netlink requests.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -17,6 +17,7 @@ use super::WireEnd;
 use super::plan::{EndPlan, EndRoute};
 use crate::netlink::{Batch, Netlink, NetlinkError};
 use crate::netns::Netns;
+use crate::setting::settle_link;
 
 /// What an end could not be told.
 #[derive(Debug, thiserror::Error)]
@@ -70,13 +71,14 @@ pub(crate) fn tell(netns: &Netns, end: &WireEnd, plan: &EndPlan) -> Result<(), T
     })
 }
 
-/// Asks for an end, which from Linux 6.8 on brings a link into operation whose carrier has come but not been noticed yet
-/// (`linkwatch_sync_dev` in `rtnl_getlink`); a worker would do so within a second.
-pub(crate) fn settle(netns: &Netns, end: &WireEnd) -> Result<(), TellError> {
-    let asked = Netlink::route(netns)
-        .and_then(|mut socket| socket.get(crate::veth::by_name(end.interface.as_str())));
-    asked.map(drop).map_err(|source| TellError::Refused {
-        what: "read the link (RTM_GETLINK)".to_owned(),
+/// Waits until an end is in operation and its IPv6 addresses are usable: workers of the kernel see to both, and until then
+/// the end answers nobody who asks for a neighbour, who waits a second before asking again. `link_local` says whether
+/// that address counts as well, by which the host asks for neighbours; a container's may be a second in coming.
+pub(crate) fn settle(netns: &Netns, end: &WireEnd, link_local: bool) -> Result<(), TellError> {
+    let counts = |address: &Ipv6Addr| link_local || !address.is_unicast_link_local();
+    let settled = settle_link(netns, end.interface.as_str(), counts);
+    settled.map_err(|source| TellError::Refused {
+        what: "wait for IPv6 (RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE)".to_owned(),
         end: Box::new(end.clone()),
         source,
     })
