@@ -38,7 +38,7 @@ fn pods_of_deployments_and_ends_in_the_host() {
         let result = call(lab, "ADD", pod, &annotations).ok();
         assert_eq!(result["interfaces"][2]["name"], "pw-in");
         assert_eq!(result["interfaces"][2].get("sandbox"), None);
-        assert!(answers(&a, "10.3.0.2"));
+        eventually("the host answers", || answers(&a, "10.3.0.2"));
         assert_eq!(
             lab.state_files()
                 .iter()
