@@ -1,6 +1,7 @@
 //! Who gets which virtual function. Pure: what there is and what is taken are given.
 
 use super::address::PciAddress;
+use super::attribute::VLAN_MAX;
 use super::pool::FoundPool;
 use super::sysfs::VirtualFunction;
 
@@ -151,13 +152,16 @@ impl Offer {
         };
         let choice = pairs.into_iter().find_map(|(own, peer)| {
             let index = own.index.min(peer.index);
-            let next = || self.pool.first_vlan.checked_add(index.try_into().ok()?);
-            let vlan = request.vlan.or_else(next)?;
-            let free = vlan <= super::VLAN_MAX && used(vlan).is_none();
-            free.then(|| WireChoice {
+            // By its index; where physical functions have the same indices, the next that no wire has.
+            let next = || {
+                let first = self.pool.first_vlan.checked_add(index.try_into().ok()?)?;
+                let last = if self.pool.cable { first } else { VLAN_MAX };
+                (first..=last.min(VLAN_MAX)).find(|vlan| used(*vlan).is_none())
+            };
+            Some(WireChoice {
                 own: own.clone(),
                 peer: peer.clone(),
-                vlan,
+                vlan: request.vlan.or_else(next)?,
             })
         });
         choice.ok_or_else(|| self.failure(taken, request.index))
