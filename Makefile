@@ -47,6 +47,17 @@ test: lint build ## Run all tests (as root: they make network namespaces of thei
 	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
 	RELEASE=$(RELEASE) tests/install/run
+	$(MAKE) --no-print-directory test-lab
+
+.PHONY: lab
+lab: ## Build the lab machine, a virtual machine with SR-IOV network cards
+	@tests/packages lab
+	$(if $(SUDO),$(SUDO) -E) tests/lab/image
+
+.PHONY: test-lab
+test-lab: lab ## Run the tests that need the lab machine
+	@tests/packages test
+	tests/lab/suite
 
 .PHONY: fuzz
 fuzz: packages ## Fuzz the CNI plugin and the manifest parser for ten minutes each
