@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::version::Verb;
-use crate::name::InterfaceName;
+use crate::name::{InterfaceName, NodeName, TopologyName};
 
 /// What is wrong with the environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,20 @@ impl Identifier {
     /// The identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Identifier {
+    /// The network that the ends of a topology of `pinwire up` are attached to.
+    pub(crate) fn of_topology(topology: &TopologyName) -> Self {
+        Self(format!("pinwire-up.{topology}"))
+    }
+}
+
+/// A node's name is a DNS label, which every identifier may be.
+impl From<&NodeName> for Identifier {
+    fn from(node: &NodeName) -> Self {
+        Self(node.to_string())
     }
 }
 

@@ -78,7 +78,26 @@ impl Sysfs {
         address: PciAddress,
         count: u32,
     ) -> Result<Vec<VirtualFunction>, DriverError> {
-        let PhysicalFunction { enabled, total, .. } = self.physical_function(address)?;
+        let physical = self.physical_function(address)?;
+        Self::check_count(&physical, count)?;
+        if physical.enabled != count {
+            let path = self.device(address).join("sriov_numvfs");
+            write(address, path, &count.to_string())?;
+        }
+        Ok(self.virtual_functions(address)?)
+    }
+
+    /// Whether [`Self::create`] can make that many.
+    ///
+    /// # Errors
+    /// [`DriverError::TooMany`], [`DriverError::Enabled`].
+    pub fn check_count(physical: &PhysicalFunction, count: u32) -> Result<(), DriverError> {
+        let PhysicalFunction {
+            address,
+            enabled,
+            total,
+            ..
+        } = *physical;
         if count > total {
             return Err(DriverError::TooMany {
                 address,
@@ -89,11 +108,28 @@ impl Sysfs {
         if enabled != 0 && enabled != count {
             return Err(DriverError::Enabled { address, enabled });
         }
-        if enabled != count {
-            let path = self.device(address).join("sriov_numvfs");
-            write(address, path, &count.to_string())?;
+        Ok(())
+    }
+
+    /// Whether virtual functions that are made get a driver by themselves (`sriov_drivers_autoprobe`), as is usual.
+    ///
+    /// # Errors
+    /// [`SysfsError`].
+    pub fn probes(&self, address: PciAddress) -> Result<bool, SysfsError> {
+        Ok(self.number(address, "sriov_drivers_autoprobe")? != Some(0))
+    }
+
+    /// Whether a PCI driver is there to be bound.
+    ///
+    /// # Errors
+    /// [`DriverError::NoDriver`].
+    pub fn check_driver(&self, name: &str) -> Result<(), DriverError> {
+        if self.driver(name).exists() {
+            return Ok(());
         }
-        Ok(self.virtual_functions(address)?)
+        Err(DriverError::NoDriver {
+            driver: name.to_owned(),
+        })
     }
 
     /// Removes all virtual functions of a physical function. Those in use lose their owners' interfaces: whether there are
@@ -117,11 +153,7 @@ impl Sysfs {
         if function.driver.as_deref() == Some(driver) {
             return Ok(function);
         }
-        if !self.driver(driver).exists() {
-            return Err(DriverError::NoDriver {
-                driver: driver.to_owned(),
-            });
-        }
+        self.check_driver(driver)?;
         self.give(address, &function, driver)?;
         let function = self.virtual_function(address)?;
         if function.driver.as_deref() == Some(driver) {

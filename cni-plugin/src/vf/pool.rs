@@ -109,6 +109,11 @@ pub struct FoundPool {
 }
 
 impl Pool {
+    /// Whether it is a cable, whose wires take one virtual function of each end.
+    pub fn is_cable(&self) -> bool {
+        matches!(self.members, Members::Cable(_))
+    }
+
     /// Looks the physical functions up.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +135,11 @@ impl Sysfs {
     /// The sysfs below a directory.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// Whether this is the sysfs of the kernel that runs, so that this can be asked for more.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/sys")
     }
 
     /// The directory of all PCI devices.
@@ -267,6 +272,16 @@ impl Sysfs {
         };
         let directory = self.device(address);
         Ok(Entry { address, directory }.virtual_function(physical, index))
+    }
+
+    /// The number in a file of a device; `None` if there is no such file.
+    pub(super) fn number(
+        &self,
+        address: PciAddress,
+        file: &str,
+    ) -> Result<Option<u32>, SysfsError> {
+        let directory = self.device(address);
+        Entry { address, directory }.number(file)
     }
 
     fn exists(&self, address: PciAddress) -> Result<(), SysfsError> {

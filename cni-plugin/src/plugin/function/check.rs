@@ -19,11 +19,16 @@ pub(crate) fn check(
     let sysfs = Sysfs::default();
     let holdings = state.holdings_of(owner)?;
     for holding in &holdings {
-        check_driver(&sysfs, holding)?;
-        check_attributes(&sysfs, holding)?;
+        check_told(&sysfs, holding)?;
         check_interface(holding, place, found)?;
     }
     Ok(holdings)
+}
+
+/// Checks the driver and the attributes of a virtual function.
+pub(super) fn check_told(sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {
+    check_driver(sysfs, holding)?;
+    check_attributes(sysfs, holding)
 }
 
 fn check_driver(sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::error::FunctionError;
+use crate::name::InterfaceName;
 use crate::plugin::error::PluginError;
 use crate::plugin::state::{AttachmentName, Holding, State};
 use crate::vf::{
@@ -19,7 +20,7 @@ pub struct PhysicalReport {
     /// The physical function.
     #[serde(flatten)]
     pub function: PhysicalFunction,
-    /// Whether its interface is up; without it no virtual function works.
+    /// Whether its interface is up, as the kernel says; without it no virtual function works.
     pub up: bool,
     /// Its virtual functions, by index.
     pub virtual_functions: Vec<FunctionReport>,
@@ -40,6 +41,8 @@ pub struct FunctionReport {
     pub holder: Option<String>,
     /// The attachment that holds it.
     pub owner: Option<AttachmentName>,
+    /// Its interface in the container of that; absent where a process drives it.
+    pub inside: Option<InterfaceName>,
 }
 
 /// All physical functions of the machine.
@@ -156,8 +159,8 @@ fn report(
     holdings: &[Holding],
 ) -> Result<PhysicalReport, FunctionError> {
     let (up, attributes) = match &function.interface {
-        Some(_) => Physical::open(&function)?.ask()?,
-        None => (false, Vec::new()),
+        Some(_) if sysfs.is_live() => Physical::open(&function)?.ask()?,
+        _ => (false, Vec::new()),
     };
     let functions = sysfs.virtual_functions(function.address)?.into_iter();
     let virtual_functions = functions.map(|function| {
@@ -170,6 +173,7 @@ fn report(
             device: vfio_device(&function),
             holder: holding.map(|holding| holding.holder.clone()),
             owner: holding.map(|holding| holding.owner.clone()),
+            inside: holding.and_then(|holding| Some(holding.inside.as_ref()?.name.clone())),
             function,
         }
     });
