@@ -93,7 +93,7 @@ install: ## Install what `make build` built, below DESTDIR and PREFIX; CLIENTS="
 	ln -sfn $(CNI_BIN_DIR)/pinwire-cni $(DESTDIR)$(PREFIX)/lib/netavark/pinwire
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/manifests manifests/*.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire/cni configs/cni/*
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/pinwire configs/pinwire-annotations.schema.json configs/pools.yaml
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(RELEASE)/pinwire man $(DESTDIR)$(PREFIX)/share/man/man1

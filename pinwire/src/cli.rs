@@ -11,6 +11,10 @@ use crate::generate::Kind;
 use crate::paths;
 use crate::plan::Mode;
 
+mod hardware;
+
+pub use hardware::{Check, LinkKind, Purpose, Rehearse, Vf, VfCommand};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -64,6 +68,10 @@ pub enum Command {
     /// List, import, export and remove images
     #[command(subcommand)]
     Image(Image),
+    /// List, make, remove and bind SR-IOV virtual functions
+    Vf(Vf),
+    /// Say what this host lacks for virtual functions, and why it matters
+    Check(Check),
     /// Remove what killed commands left behind, and nothing that is up
     Gc(Gc),
     /// Print the JSON schema of the annotations, for editors

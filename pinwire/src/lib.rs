@@ -3,6 +3,7 @@
 //! What the `pinwire` command is made of; a library so that tests reach its parts. `docs/architecture.md` draws the whole.
 
 pub mod change;
+pub mod check;
 pub mod cli;
 pub mod command;
 pub mod diagnostic;
@@ -17,8 +18,10 @@ mod manifest;
 pub mod output;
 pub mod paths;
 pub mod plan;
+pub mod pools;
 pub mod probe;
 pub mod record;
 pub mod schema;
 pub mod target;
 pub mod topology;
+pub mod vf;

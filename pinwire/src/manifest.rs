@@ -4,7 +4,7 @@
 
 mod access;
 pub(crate) mod annotation;
-mod parse;
+pub(crate) mod parse;
 pub(crate) mod pod;
 pub(crate) mod quantity;
 pub(crate) mod read;

@@ -1,5 +1,6 @@
 //! What each command does, one file a command: from its options to the library and back to the screen.
 
+mod check;
 mod completion;
 mod down;
 mod exec;
@@ -13,6 +14,7 @@ mod logs;
 mod probe;
 mod up;
 mod validate;
+mod vf;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Generate(options) => generate::run(&options),
         Command::Probe(options) => probe::run(&roots, &options),
         Command::Image(options) => image::run(&roots, &options),
+        Command::Vf(options) => vf::run(&roots, options),
+        Command::Check(options) => return check::run(&options),
         Command::Gc(options) => gc::run(&roots, &options),
         Command::Schema => generate::schema(),
         Command::Completion(options) => completion::run(&options),

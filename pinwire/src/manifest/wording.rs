@@ -17,6 +17,9 @@ pub(crate) fn title(name: &str) -> &'static str {
         "HostPathVolume" => "`hostPath`",
         "EmptyDirVolume" => "`emptyDir`",
         "Link" => "a link",
+        "VfOptions" => "`vf`",
+        "RawPool" => "a pool",
+        "RawPools" => "the file",
         "Forwarding" => "`pinwire.dev/forwarding`",
         "Route" => "a route",
         "Rule" => "a rule",
@@ -36,6 +39,10 @@ pub(crate) fn hint(name: &str, key: &str) -> Option<&'static str> {
         ("Link", "addresses" | "hostAddresses") => {
             "write addresses with their prefix length: [10.0.0.1/24]"
         }
+        ("RawPool", "physicalFunctions" | "cable") => {
+            "write a list of interfaces or PCI addresses: [ens1f0, ens1f1]"
+        }
+        ("RawPool", "indices") => "write a range in quotes: \"0-6\"",
         ("Rule", "from" | "to") => "write a prefix: 10.0.0.0/24",
         ("Route", "via" | "source") | ("Neighbour", "ip") => {
             "write an address without prefix length: 10.0.0.1"

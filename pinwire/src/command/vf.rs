@@ -1,0 +1,306 @@
+//! `pinwire vf`: the virtual functions of this host.
+
+use anyhow::Context;
+use pinwire_cni::plugin::function::inventory::{FunctionReport, PhysicalReport};
+use pinwire_cni::plugin::state::State;
+use pinwire_cni::vf::{PhysicalFunction, Rate, Sysfs, Vlan, VlanProtocol};
+
+use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
+use crate::failure::Failure;
+use crate::output;
+use crate::paths::Roots;
+use crate::vf::change::Rehearsal;
+use crate::vf::{Functions, FunctionsError, title};
+
+/// Lists, shows, makes, removes or binds virtual functions.
+pub(super) fn run(roots: &Roots, options: Options) -> Result<(), Failure> {
+    let functions = Functions {
+        sysfs: options.sysfs.map_or_else(Sysfs::default, Sysfs::at),
+        state: State::at(roots.plugin()),
+    };
+    match options.command {
+        VfCommand::List(options) => {
+            let all = functions.all().map_err(anyhow::Error::from)?;
+            match options.output {
+                Output::Json => output::json(&all)?,
+                Output::Table => list(&all)?,
+            }
+        }
+        VfCommand::Show { device, output } => show(&functions, &device, output)?,
+        change => carry_out(&functions, &change)?,
+    }
+    Ok(())
+}
+
+fn carry_out(functions: &Functions, change: &VfCommand) -> anyhow::Result<()> {
+    match change {
+        VfCommand::Create {
+            physical,
+            count,
+            rehearse,
+        } => create(functions, physical, *count, rehearse),
+        VfCommand::Free {
+            physical,
+            force,
+            rehearse,
+        } => free(functions, physical, *force, rehearse),
+        VfCommand::Bind {
+            function,
+            driver,
+            rehearse,
+        } => bind(functions, function, driver, rehearse),
+        VfCommand::Unbind { function, rehearse } => unbind(functions, function, rehearse),
+        VfCommand::List(_) | VfCommand::Show { .. } => Ok(()),
+    }
+}
+
+impl Rehearse {
+    fn rehearsal(&self) -> Rehearsal {
+        if self.dry_run {
+            Rehearsal::Yes
+        } else {
+            Rehearsal::No
+        }
+    }
+
+    /// What was done, or would be.
+    fn tell(&self, done: &str, would: &str, rest: &str) {
+        let verb = if self.dry_run { would } else { done };
+        println!("{verb} {rest}");
+    }
+}
+
+fn create(
+    functions: &Functions,
+    physical: &str,
+    count: u32,
+    rehearse: &Rehearse,
+) -> anyhow::Result<()> {
+    let created = functions
+        .create(physical, count, rehearse.rehearsal())
+        .with_context(|| format!("cannot make {count} virtual functions of {physical}"))?;
+    let what = format!(
+        "{} of {}",
+        output::counted(count as usize, "virtual function"),
+        title(&created.physical)
+    );
+    if created.before == count {
+        println!("there are {what} already");
+    } else {
+        rehearse.tell("made", "would make", &what);
+    }
+    if let Some(reason) = created.without_driver {
+        anstream::eprintln!("note: the virtual functions have no driver: {reason}");
+    }
+    Ok(())
+}
+
+fn free(
+    functions: &Functions,
+    physical: &str,
+    force: bool,
+    rehearse: &Rehearse,
+) -> anyhow::Result<()> {
+    let physical = functions
+        .free(physical, force, rehearse.rehearsal())
+        .with_context(|| format!("cannot remove the virtual functions of {physical}"))?;
+    let count = physical.enabled as usize;
+    if count == 0 {
+        println!("{} has no virtual functions", title(&physical));
+        return Ok(());
+    }
+    let what = output::counted(count, "virtual function");
+    rehearse.tell(
+        "removed",
+        "would remove",
+        &format!("{what} of {}", title(&physical)),
+    );
+    Ok(())
+}
+
+fn bind(
+    functions: &Functions,
+    function: &str,
+    driver: &str,
+    rehearse: &Rehearse,
+) -> anyhow::Result<()> {
+    let bound = functions
+        .bind(function, driver, rehearse.rehearsal())
+        .with_context(|| format!("cannot bind {function} to {driver}"))?;
+    let device = pinwire_cni::vf::vfio_device(&bound);
+    let device = device.map_or_else(String::new, |path| format!(", which is {}", path.display()));
+    let what = format!("{} to {driver}{device}", bound.address);
+    rehearse.tell("bound", "would bind", &what);
+    Ok(())
+}
+
+fn unbind(functions: &Functions, function: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let unbound = functions
+        .unbind(function, rehearse.rehearsal())
+        .with_context(|| format!("cannot give {function} back"))?;
+    let driver = unbound.driver.as_deref().unwrap_or("no driver");
+    let now = if rehearse.dry_run { "has" } else { "now has" };
+    let what = format!("{}, which {now} {driver}", unbound.address);
+    rehearse.tell("gave back", "would give back", &what);
+    Ok(())
+}
+
+fn show(functions: &Functions, device: &str, output: Output) -> Result<(), Failure> {
+    match functions.physical(device) {
+        Ok(physical) if output == Output::Json => output::json(&physical)?,
+        Ok(physical) => {
+            show_physical(&physical.function)?;
+            println!();
+            list(std::slice::from_ref(&physical))?;
+        }
+        // It may be a virtual function.
+        Err(FunctionsError::NoPhysical { .. }) => {
+            let function = functions.function(device).map_err(anyhow::Error::from)?;
+            match output {
+                Output::Json => output::json(&function)?,
+                Output::Table => show_function(&function)?,
+            }
+        }
+        Err(error) => return Err(anyhow::Error::from(error).into()),
+    }
+    Ok(())
+}
+
+fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
+    let PhysicalFunction { enabled, total, .. } = physical;
+    let rows = [
+        ["physical function".to_owned(), title(physical)],
+        ["vendor and device".to_owned(), physical.device_id.clone()],
+        ["driver".to_owned(), text(physical.driver.as_ref())],
+        ["NUMA node".to_owned(), text(physical.numa_node.as_ref())],
+        [
+            "virtual functions".to_owned(),
+            format!("{enabled} of {total}"),
+        ],
+    ];
+    output::table(["", ""], rows)
+}
+
+fn show_function(view: &FunctionReport) -> std::io::Result<()> {
+    let header = HEADER.map(str::to_lowercase);
+    let row = row(&view.function.physical.to_string(), view);
+    output::table(
+        ["", ""],
+        header.into_iter().zip(row).map(|(key, value)| [key, value]),
+    )
+}
+
+const HEADER: [&str; 13] = [
+    "PF",
+    "INDEX",
+    "ADDRESS",
+    "DRIVER",
+    "NUMA",
+    "IOMMU",
+    "INTERFACE",
+    "MAC",
+    "VLAN",
+    "TRUST",
+    "SPOOF CHECK",
+    "RATE",
+    "OWNER",
+];
+
+fn list(all: &[PhysicalReport]) -> std::io::Result<()> {
+    if all.is_empty() {
+        println!(
+            "no device of this host can have virtual functions: `pinwire check --for vf` says more"
+        );
+        return Ok(());
+    }
+    let rows = all.iter().flat_map(|view| {
+        let physical = &view.function;
+        let name = physical.interface.as_ref().map_or_else(
+            || physical.address.to_string(),
+            |interface| interface.name.clone(),
+        );
+        if view.virtual_functions.is_empty() {
+            return vec![without_functions(name, physical)];
+        }
+        let functions = view.virtual_functions.iter();
+        functions.map(|function| row(&name, function)).collect()
+    });
+    output::table(HEADER, rows)
+}
+
+/// The row of a physical function that has no virtual ones.
+fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] {
+    let mut row = [const { String::new() }; 13].map(|_: String| "-".to_owned());
+    row[0] = name;
+    row[1] = format!("0 of {}", physical.total);
+    row
+}
+
+fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
+    let function = &view.function;
+    let told = view.attributes.as_ref();
+    let on = |value: Option<bool>| match value {
+        None => "-".to_owned(),
+        Some(true) => "on".to_owned(),
+        Some(false) => "off".to_owned(),
+    };
+    let home = function.interface.as_ref();
+    let home = home.map(|interface| interface.name.clone());
+    let away = view.owner.as_ref().and_then(|owner| {
+        let interface = view.inside.as_ref()?;
+        Some(format!("{interface} in {}", owner.container))
+    });
+    [
+        physical.to_owned(),
+        function.index.to_string(),
+        function.address.to_string(),
+        text(function.driver.as_ref()),
+        text(function.numa_node.as_ref()),
+        text(function.iommu_group.as_ref()),
+        text(home.or(away).as_ref()),
+        text(told.and_then(|told| told.mac).as_ref()),
+        told.and_then(|told| told.vlan)
+            .map_or_else(|| "-".to_owned(), vlan),
+        on(told.and_then(|told| told.trust)),
+        on(told.and_then(|told| told.spoof_check)),
+        told.and_then(|told| told.rate)
+            .map_or_else(|| "-".to_owned(), rate),
+        text(
+            view.holder
+                .as_ref()
+                .map(|holder| holder.replace('`', ""))
+                .as_ref(),
+        ),
+    ]
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// The VLAN, its priority after a `p`, and its protocol if that is not the usual one.
+fn vlan(vlan: Vlan) -> String {
+    let Vlan { id, qos, protocol } = vlan;
+    let mut text = if id == 0 {
+        "-".to_owned()
+    } else {
+        id.to_string()
+    };
+    if qos > 0 {
+        text.push_str(&format!(" p{qos}"));
+    }
+    if id > 0 && protocol == VlanProtocol::Service {
+        text.push_str(" 802.1ad");
+    }
+    text
+}
+
+/// Mbit/s, the least and the most.
+fn rate(rate: Rate) -> String {
+    match (rate.min, rate.max) {
+        (0, 0) => "-".to_owned(),
+        (0, max) => format!("{max} Mbit/s"),
+        (min, 0) => format!("{min}- Mbit/s"),
+        (min, max) => format!("{min}-{max} Mbit/s"),
+    }
+}
