@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use pinwire_cni::name::NodeName;
+use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::Setting;
 use pinwire_cni::wire::{Place, Wire};
 use serde::Serialize;
@@ -25,7 +26,8 @@ pub struct Observed {
 /// What was found of one node.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedNode {
-    /// The alternative names of its interfaces that have the name, MAC address and MTU that they should.
+    /// The alternative names of its interfaces that have the name, MAC address and MTU that they should; of virtual
+    /// functions, also the driver and the attributes.
     pub altnames: HashSet<String>,
     /// The ids of its containers that run.
     pub running: HashSet<String>,
@@ -40,6 +42,8 @@ pub struct Changes {
     pub stop: Vec<ContainerPlan>,
     /// Wires to delete; one whose ends are gone already is no error.
     pub disconnect: Vec<Wire>,
+    /// Virtual functions to give back; what is gone already is no error.
+    pub detach: Vec<FunctionEnd>,
     /// Settings to take back in a namespace that stays.
     pub unset: Vec<(Place, Vec<Setting>)>,
     /// Nodes to remove.
@@ -48,6 +52,8 @@ pub struct Changes {
     pub create: Vec<NodePlan>,
     /// Wires to create.
     pub connect: Vec<Wire>,
+    /// Virtual functions to attach, in this order.
+    pub attach: Vec<FunctionEnd>,
     /// Settings to make; making one that stands already is no error.
     pub set: Vec<(Place, Vec<Setting>)>,
     /// Containers to start, each with its node.
@@ -66,6 +72,10 @@ pub struct Counts {
     pub wires_created: usize,
     /// Wires deleted.
     pub wires_deleted: usize,
+    /// Virtual functions attached.
+    pub functions_attached: usize,
+    /// Virtual functions given back.
+    pub functions_detached: usize,
     /// Namespaces whose settings change.
     pub namespaces_set: usize,
     /// Containers started.
@@ -87,6 +97,8 @@ impl Changes {
             nodes_removed: self.remove.len(),
             wires_created: self.connect.len(),
             wires_deleted: self.disconnect.len(),
+            functions_attached: self.attach.len(),
+            functions_detached: self.detach.len(),
             namespaces_set: self.set.len(),
             containers_started: self.start.len(),
             containers_stopped: self.stop.len(),
@@ -97,15 +109,24 @@ impl Changes {
     pub fn between(old: &Deployment, observed: &Observed, new: &Deployment) -> Self {
         let nodes = NodeChanges::between(old, observed, new);
         let (disconnect, connect) = wire_changes(old, observed, new, &nodes);
+        let (detach, attach) = function_changes(old, observed, new, &nodes);
         let (stop, start) = container_changes(old, observed, new, &nodes);
-        let (unset, set) = setting_changes(old, observed, new, &nodes, &connect);
+        let fresh: BTreeSet<_> = connect
+            .iter()
+            .flat_map(|wire| &wire.ends)
+            .map(|end| end.place.clone())
+            .chain(attach.iter().map(|end| Place::Netns(end.netns.clone())))
+            .collect();
+        let (unset, set) = setting_changes(old, observed, new, &nodes, &fresh);
         Self {
             stop,
             disconnect,
+            detach,
             unset,
             remove: nodes.remove,
             create: nodes.create,
             connect,
+            attach,
             set,
             start,
         }
@@ -195,6 +216,43 @@ fn wire_changes(
     (disconnect, connect)
 }
 
+/// The ends that are virtual functions. Where an end is in the old deployment in two variants, which is the union of two,
+/// nobody knows which of them stands: it is attached anew.
+fn function_changes(
+    old: &Deployment,
+    observed: &Observed,
+    new: &Deployment,
+    nodes: &NodeChanges,
+) -> (Vec<FunctionEnd>, Vec<FunctionEnd>) {
+    let seen: HashSet<&String> = observed
+        .nodes
+        .values()
+        .flat_map(|node| &node.altnames)
+        .collect();
+    let mut known: HashMap<&String, Vec<&FunctionEnd>> = HashMap::new();
+    for end in &old.functions {
+        known.entry(&end.altname).or_default().push(end);
+    }
+    let stands = |end: &FunctionEnd| {
+        known
+            .get(&end.altname)
+            .is_some_and(|variants| variants[..] == [end])
+            && !nodes.absent.contains(&end.netns)
+            && seen.contains(&end.altname)
+    };
+    let kept: HashSet<_> = new
+        .functions
+        .iter()
+        .filter(|end| stands(end))
+        .map(|end| &end.altname)
+        .collect();
+    let pick = |ends: &[FunctionEnd]| {
+        let picked = ends.iter().filter(|end| !kept.contains(&end.altname));
+        picked.cloned().collect()
+    };
+    (pick(&old.functions), pick(&new.functions))
+}
+
 type Stop = Vec<ContainerPlan>;
 type Start = Vec<(NodePlan, ContainerPlan)>;
 
@@ -246,13 +304,8 @@ fn setting_changes(
     observed: &Observed,
     new: &Deployment,
     nodes: &NodeChanges,
-    connect: &[Wire],
+    fresh: &BTreeSet<Place>,
 ) -> (Settings, Settings) {
-    let fresh: BTreeSet<_> = connect
-        .iter()
-        .flat_map(|wire| &wire.ends)
-        .map(|end| &end.place)
-        .collect();
     let mut unset = Vec::new();
     let mut set = Vec::new();
     let mut compare = |place: Place, is_told: bool, old: &[Setting], new: &[Setting]| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use pinwire_cni::links::Peer;
 use pinwire_cni::name::TopologyName;
 
 use crate::generate::Kind;
@@ -105,6 +106,12 @@ pub struct Up {
     /// What a node is
     #[arg(long, value_enum, default_value_t)]
     pub nodes: Mode,
+    /// What all links are, whatever the manifests say; of virtual functions, links to this host lead out of it instead
+    #[arg(long, value_enum)]
+    pub links: Option<LinkKind>,
+    /// The pools that virtual functions are from; /etc/pinwire/pools.yaml unless given
+    #[arg(long, env = "PINWIRE_POOLS", value_name = "FILE", hide_env = true, value_hint = ValueHint::FilePath)]
+    pub pools: Option<PathBuf>,
     /// Print what would change and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -258,6 +265,9 @@ pub struct Probe {
     /// Destination address and UDP port
     #[arg(long, default_value = "10.0.2.20:23432")]
     pub to: std::net::SocketAddrV4,
+    /// The node's interface that packets enter; that which --into leads to, unless given
+    #[arg(long, value_name = "NODE:INTERFACE")]
+    pub first_hop: Option<Peer>,
     /// How many packets
     #[arg(long, default_value_t = 10_000)]
     pub count: u32,

@@ -1,10 +1,14 @@
 //! What a running topology is and does: the record, and beside it what the kernel says now.
 
+mod function;
+
+pub use function::FunctionView;
+
 use std::collections::HashMap;
 
 use ipnet::IpNet;
 use pinwire_cni::links::Peer;
-use pinwire_cni::name::MacAddress;
+use pinwire_cni::name::{InterfaceName, MacAddress};
 use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::{Counters, Observation, ObservedLink};
 use pinwire_cni::wire::{Place, WireEnd};
@@ -15,6 +19,9 @@ use crate::engine::{self, ObserveError, parallel, process};
 use crate::paths::TopologyPaths;
 use crate::plan::{ContainerPlan, Mode, NodePlan};
 use crate::record::{Record, State};
+
+/// The other end of a virtual function that leads out of this host.
+const OUTSIDE: &str = "outside";
 
 /// A topology as it is now.
 #[derive(Debug, Serialize)]
@@ -90,6 +97,8 @@ pub struct InterfaceView {
     pub addresses: Vec<IpNet>,
     /// What it has counted.
     pub counters: Option<Counters>,
+    /// The virtual function that it is; `null` for a veth.
+    pub function: Option<FunctionView>,
 }
 
 /// Whether an interface can carry packets.
@@ -112,7 +121,14 @@ pub enum LinkState {
 /// [`ObserveError`] where a namespace is there and cannot be read.
 pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, ObserveError> {
     let deployment = &record.deployment;
-    let nodes = parallel::map(&deployment.nodes, |node| view_node(node, paths));
+    let functions = function::views(deployment, paths)?;
+    let nodes = parallel::map(&deployment.nodes, |node| {
+        let function = |interface: &InterfaceName| {
+            let key = (node.name.clone(), interface.clone());
+            functions.get(&key).cloned()
+        };
+        view_node(node, paths, function)
+    });
     Ok(TopologyView {
         name: deployment.name.to_string(),
         state: record.state,
@@ -122,7 +138,11 @@ pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, Obse
     })
 }
 
-fn view_node(node: &NodePlan, paths: &TopologyPaths) -> Result<NodeView, ObserveError> {
+fn view_node(
+    node: &NodePlan,
+    paths: &TopologyPaths,
+    function: impl Fn(&InterfaceName) -> Option<FunctionView>,
+) -> Result<NodeView, ObserveError> {
     let found = match engine::open(node)? {
         Some(netns) => Some(engine::look(&netns, format!("node `{}`", node.name))?),
         None => None,
@@ -131,7 +151,12 @@ fn view_node(node: &NodePlan, paths: &TopologyPaths) -> Result<NodeView, Observe
         let link = found
             .as_ref()
             .and_then(|found| Some((found, found.link(interface.name.as_str())?)));
-        view_interface(interface.name.as_str(), interface.peer.to_string(), link)
+        let peer = interface.peer.as_ref();
+        let peer = peer.map_or_else(|| OUTSIDE.to_owned(), Peer::to_string);
+        InterfaceView {
+            function: function(&interface.name),
+            ..view_interface(interface.name.as_str(), peer, link)
+        }
     });
     Ok(NodeView {
         name: node.name.to_string(),
@@ -176,6 +201,7 @@ fn view_interface(
             altname: None,
             addresses: Vec::new(),
             counters: None,
+            function: None,
         };
     };
     InterfaceView {
@@ -192,6 +218,7 @@ fn view_interface(
         altname: link.altnames.first().cloned(),
         addresses: found.addresses_of(link).collect(),
         counters: Some(link.counters),
+        function: None,
     }
 }
 
@@ -206,11 +233,11 @@ fn view_host(record: &Record) -> Result<Vec<InterfaceView>, ObserveError> {
                 .map(move |interface| (node, interface))
         })
         .filter_map(|(node, interface)| match &interface.peer {
-            Peer::Host(name) => Some((
+            Some(Peer::Host(name)) => Some((
                 name.to_string(),
                 format!("{}:{}", node.name, interface.name),
             )),
-            Peer::Node { .. } => None,
+            Some(Peer::Node { .. }) | None => None,
         })
         .collect();
     let ends: Vec<&WireEnd> = record

@@ -57,10 +57,12 @@ impl Roots {
     /// The places of one topology.
     pub fn topology(&self, name: &TopologyName) -> TopologyPaths {
         TopologyPaths {
+            name: name.clone(),
             state: self.topologies().join(name.as_str()),
             data: self.topology_data().join(name.as_str()),
             lock: self.locks().join(name.as_str()),
             cgroup: format!("{}/{name}", self.cgroup()),
+            plugin: self.plugin(),
         }
     }
 }
@@ -68,6 +70,8 @@ impl Roots {
 /// The places of one topology.
 #[derive(Clone, Debug)]
 pub struct TopologyPaths {
+    /// Its name.
+    pub name: TopologyName,
     /// Its directory of state, a tmpfs while there is anything in it.
     pub state: PathBuf,
     /// Its directory of data.
@@ -76,6 +80,8 @@ pub struct TopologyPaths {
     pub lock: PathBuf,
     /// Its control group, the root of one subtree in every hierarchy.
     pub cgroup: String,
+    /// The directory of the CNI plugin's state, where all topologies and pods share this host's virtual functions.
+    pub plugin: PathBuf,
 }
 
 impl TopologyPaths {

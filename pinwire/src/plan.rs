@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use pinwire_cni::identity::{self, HOST};
-use pinwire_cni::links::{Link, Peer, Plane};
+use pinwire_cni::links::{Link, LinkType, Peer, Plane};
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::{self, PlanError, Setting};
+use pinwire_cni::vf::Pools;
 use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
 use pinwire_shim::workload::Workload;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::image::Image;
 use crate::paths::TopologyPaths;
 use crate::topology::{Container, Node, Topology};
+
+mod functions;
+
+pub use functions::PoolError;
 
 /// What a node is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -39,6 +45,8 @@ pub struct Deployment {
     pub nodes: Vec<NodePlan>,
     /// Its wires, in the order of the nodes.
     pub wires: Vec<Wire>,
+    /// Its ends of links that are virtual functions, in the order in which they are attached.
+    pub functions: Vec<FunctionEnd>,
     /// What the host's ends of wires are told.
     pub host: Vec<Setting>,
 }
@@ -69,8 +77,8 @@ pub struct InterfacePlan {
     pub name: InterfaceName,
     /// Its MAC address.
     pub mac: MacAddress,
-    /// What it is connected to.
-    pub peer: Peer,
+    /// What it is connected to; none for a virtual function that leads out of this host.
+    pub peer: Option<Peer>,
 }
 
 /// One container.
@@ -88,28 +96,42 @@ pub struct ContainerPlan {
     pub workload: Workload,
 }
 
-/// A node that cannot be what its manifest says.
+/// A topology that cannot be what its manifest says, on this host.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot plan node `{node}`")]
-pub struct NodeError {
-    /// The node.
-    pub node: NodeName,
-    /// Why.
-    pub source: PlanError,
+pub enum DeployError {
+    /// What a node is told contradicts itself.
+    #[error("cannot plan node `{node}`")]
+    Node {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        source: PlanError,
+    },
+    /// A link is of a pool that is not there.
+    #[error("the link `{node}:{interface}` gets no virtual function")]
+    Pool {
+        /// The node.
+        node: NodeName,
+        /// The interface.
+        interface: InterfaceName,
+        /// Why.
+        source: PoolError,
+    },
 }
 
 impl Deployment {
     /// Plans a topology. `images` has an entry for every image that a container names; none is needed in
-    /// [`Mode::Namespace`], where a container whose image is missing there is left out.
+    /// [`Mode::Namespace`], where a container whose image is missing there is left out. `pools` are those of this host.
     ///
     /// # Errors
-    /// The first node whose settings contradict each other.
+    /// The first node whose settings contradict each other, or link that is of no pool.
     pub fn of(
         topology: &Topology,
         mode: Mode,
         paths: &TopologyPaths,
         images: &BTreeMap<String, Image>,
-    ) -> Result<Self, NodeError> {
+        pools: &Pools,
+    ) -> Result<Self, DeployError> {
         let nodes = topology
             .nodes
             .iter()
@@ -119,6 +141,7 @@ impl Deployment {
             mode,
             nodes: nodes.collect::<Result<_, _>>()?,
             wires: wires(topology, paths),
+            functions: functions::ends(topology, paths, pools)?,
             host: topology
                 .nodes
                 .iter()
@@ -134,7 +157,8 @@ impl Deployment {
         let nodes = topology.nodes.iter();
         let peers = nodes
             .filter(|node| node.forwarding.plane == Plane::Xdp)
-            .flat_map(|node| node.links.iter().filter_map(|link| link.peer.as_ref()));
+            .flat_map(|node| node.links.iter().filter(|link| link.kind == LinkType::Veth))
+            .filter_map(|link| link.peer.as_ref());
         for peer in peers {
             match peer {
                 Peer::Host(interface) => self.host.push(setting::far_end(interface.clone())),
@@ -154,6 +178,7 @@ impl Deployment {
             mode,
             nodes: Vec::new(),
             wires: Vec::new(),
+            functions: Vec::new(),
             host: Vec::new(),
         }
     }
@@ -181,6 +206,11 @@ impl Deployment {
                 all.wires.push(wire.clone());
             }
         }
+        for end in &self.functions {
+            if !all.functions.contains(end) {
+                all.functions.push(end.clone());
+            }
+        }
         all
     }
 
@@ -196,20 +226,18 @@ fn plan_node(
     mode: Mode,
     paths: &TopologyPaths,
     images: &BTreeMap<String, Image>,
-) -> Result<NodePlan, NodeError> {
-    let interfaces = node.links.iter().filter_map(|link| {
-        Some(InterfacePlan {
-            name: link.interface.clone(),
-            mac: mac(topology, &node.name, link),
-            peer: link.peer.clone()?,
-        })
+) -> Result<NodePlan, DeployError> {
+    let interfaces = node.links.iter().map(|link| InterfacePlan {
+        name: link.interface.clone(),
+        mac: mac(topology, &node.name, link),
+        peer: link.peer.clone(),
     });
     let containers = node.containers.iter().filter_map(|container| {
         let image = images.get(&container.image)?;
         Some(plan_container(node, container, image))
     });
     let settings =
-        setting::settings(&node.links, &node.forwarding).map_err(|source| NodeError {
+        setting::settings(&node.links, &node.forwarding).map_err(|source| DeployError::Node {
             node: node.name.clone(),
             source,
         })?;
@@ -241,7 +269,9 @@ fn plan_container(node: &Node, container: &Container, image: &Image) -> Containe
 fn wires(topology: &Topology, paths: &TopologyPaths) -> Vec<Wire> {
     let ends = || {
         let nodes = topology.nodes.iter();
-        nodes.flat_map(|node| node.links.iter().map(move |link| (&node.name, link)))
+        nodes
+            .flat_map(|node| node.links.iter().map(move |link| (&node.name, link)))
+            .filter(|(_, link)| link.kind == LinkType::Veth)
     };
     let links: HashMap<_, _> = ends()
         .map(|(node, link)| ((node, &link.interface), link))

@@ -16,7 +16,7 @@ use crate::paths::{Roots, TopologyPaths};
 use crate::plan::Deployment;
 
 /// The layout of the record; a record of another layout is refused with a sentence, never misread.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// The record of one topology.
 #[derive(Clone, Debug, Serialize, Deserialize)]

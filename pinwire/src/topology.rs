@@ -6,6 +6,7 @@
 mod addresses;
 mod container;
 mod forwarding;
+mod functions;
 mod links;
 mod node;
 mod pod;
@@ -27,6 +28,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
 use crate::manifest::report::Report;
 use crate::manifest::source::Source;
+pub use functions::KindError;
 use node::Draft;
 
 /// Reads the manifests and checks them against each other; `-` is standard input. `name` overrides the topology's name.

@@ -56,7 +56,8 @@ fn line(nodes: usize, mtu: u32, argument: &str, route: &str) -> Deployment {
         config: ImageConfig::default(),
     };
     let images = BTreeMap::from([(IMAGE.to_owned(), image)]);
-    Deployment::of(&topology, Mode::Container, &paths(), &images).unwrap()
+    let pools = pinwire_cni::vf::Pools::new();
+    Deployment::of(&topology, Mode::Container, &paths(), &images, &pools).unwrap()
 }
 
 /// All of a deployment, as it is found when nobody touched it.
@@ -103,6 +104,8 @@ fn counts(created: [usize; 3], removed: [usize; 3], namespaces_set: usize) -> Co
         nodes_removed,
         wires_created,
         wires_deleted,
+        functions_attached: 0,
+        functions_detached: 0,
         namespaces_set,
         containers_started,
         containers_stopped,

@@ -4,7 +4,9 @@ use pinwire_cni::observe::Counters;
 
 use crate::cli::{Inspect as Options, Output};
 use crate::failure::Failure;
-use crate::inspect::{self, ContainerView, InterfaceView, LinkState, NodeView, TopologyView};
+use crate::inspect::{
+    self, ContainerView, FunctionView, InterfaceView, LinkState, NodeView, TopologyView,
+};
 use crate::output;
 use crate::paths::Roots;
 use crate::plan::Mode;
@@ -51,37 +53,50 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
         }
         if node.interfaces.is_empty() {
             let [name, state, memory] = head;
-            rows.push([
-                name,
-                state,
-                memory,
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-            ]);
+            let mut row = [const { String::new() }; COLUMNS].map(|_| "-".to_owned());
+            [row[0], row[1], row[2]] = [name, state, memory];
+            rows.push(row);
         }
         rows
     });
-    let header = [
-        "NODE",
-        "STATE",
-        "MEMORY",
-        "INTERFACE",
-        "PEER",
-        "LINK",
-        "MAC",
-        "ADDRESSES",
-        "RX",
-        "TX",
-    ];
-    output::table(header, nodes.chain(host))
+    let rows = nodes.chain(host);
+    let has_functions = view.nodes.iter().any(|node| {
+        let mut interfaces = node.interfaces.iter();
+        interfaces.any(|interface| interface.function.is_some())
+    });
+    if has_functions {
+        return output::table(HEADER, rows);
+    }
+    let [rest @ .., _, _, _] = HEADER;
+    output::table(
+        rest,
+        rows.map(|row| {
+            let [rest @ .., _, _, _] = row;
+            rest
+        }),
+    )
 }
 
-fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String; 10] {
+const COLUMNS: usize = 13;
+
+/// The last three only where there are virtual functions.
+const HEADER: [&str; COLUMNS] = [
+    "NODE",
+    "STATE",
+    "MEMORY",
+    "INTERFACE",
+    "PEER",
+    "LINK",
+    "MAC",
+    "ADDRESSES",
+    "RX",
+    "TX",
+    "VF",
+    "VLAN",
+    "PF",
+];
+
+fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String; COLUMNS] {
     let addresses: Vec<_> = interface
         .addresses
         .iter()
@@ -94,6 +109,10 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
             (packets, 0) => packets.to_string(),
             (packets, lost) => format!("{packets} ({lost} lost)"),
         },
+    };
+    let of_function = |pick: fn(&FunctionView) -> Option<String>| {
+        let text = interface.function.as_ref().and_then(pick);
+        text.unwrap_or_else(|| "-".to_owned())
     };
     [
         node,
@@ -123,6 +142,12 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
                 counters.tx_packets,
                 counters.tx_dropped + counters.tx_errors,
             )
+        }),
+        of_function(|function| Some(format!("{} ({})", function.index, function.address))),
+        of_function(|function| function.vlan.map(|vlan| vlan.to_string())),
+        of_function(|function| {
+            let interface = function.physical_interface.clone();
+            Some(interface.unwrap_or_else(|| function.physical.to_string()))
         }),
     ]
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use pinwire_cni::links::Peer;
 use pinwire_cni::name::MacAddress;
 use pinwire_cni::wire::Place;
 
@@ -23,7 +24,10 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
     let probe = Probe {
         ingress: options.into.clone(),
         egress: options.out_of.clone(),
-        destination_mac: first_hop(&record.deployment, &options.into)?,
+        destination_mac: match &options.first_hop {
+            Some(hop) => interface(&record.deployment, hop)?,
+            None => first_hop(&record.deployment, &options.into)?,
+        },
         destination: options.to,
         count: options.count,
         rate_pps: options.rate,
@@ -75,6 +79,18 @@ fn first_hop(deployment: &Deployment, interface: &str) -> anyhow::Result<MacAddr
             }
         )
     })
+}
+
+/// The MAC address of a node's interface.
+fn interface(deployment: &Deployment, hop: &Peer) -> anyhow::Result<MacAddress> {
+    let found = match hop {
+        Peer::Node { node, interface } => deployment
+            .node(node.as_str())
+            .and_then(|node| node.interfaces.iter().find(|one| one.name == *interface)),
+        Peer::Host(_) => None,
+    };
+    let mac = found.map(|interface| interface.mac);
+    mac.with_context(|| format!("topology `{}` has no interface `{hop}`", deployment.name))
 }
 
 fn print(outcome: &Outcome) -> std::io::Result<()> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
+use pinwire_cni::plugin::function::end::FunctionEnd;
+use pinwire_cni::vf::Pools;
 
 use crate::change::Changes;
 use crate::cli::{Output, Up as Options};
@@ -12,6 +14,7 @@ use crate::image::{Image, Store};
 use crate::output;
 use crate::paths::Roots;
 use crate::plan::{Deployment, Mode};
+use crate::pools;
 use crate::topology::{self, Topology};
 
 /// Brings a topology up.
@@ -23,7 +26,18 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         })
         .map_err(Failure::Manifest)?;
     failure::report_findings(&warnings);
-    let wanted = plan(roots, &topology, options.nodes, &mut progress)?;
+    let topology = match options.links {
+        Some(kind) => topology
+            .with_links(kind.into())
+            .map_err(anyhow::Error::from)?,
+        None => topology,
+    };
+    let pools = if topology.has_functions() {
+        pools::load(options.pools.as_deref()).map_err(Failure::Manifest)?
+    } else {
+        Pools::new()
+    };
+    let wanted = plan(roots, &topology, options.nodes, &pools, &mut progress)?;
     let paths = roots.topology(&topology.name);
     let up = Up {
         paths: &paths,
@@ -50,6 +64,7 @@ fn plan(
     roots: &Roots,
     topology: &Topology,
     mode: Mode,
+    pools: &Pools,
     progress: &mut Progress,
 ) -> anyhow::Result<Deployment> {
     let paths = roots.topology(&topology.name);
@@ -57,7 +72,7 @@ fn plan(
         Mode::Container => progress.step("find images", 1, |_| images(roots, topology))?,
         Mode::Namespace => BTreeMap::new(),
     };
-    Ok(Deployment::of(topology, mode, &paths, &images)?)
+    Ok(Deployment::of(topology, mode, &paths, &images, pools)?)
 }
 
 /// The images that a topology's containers name; the built-in one is made where it is missing.
@@ -124,6 +139,9 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     for gone in &changes.disconnect {
         println!("- wire {}", wire(gone));
     }
+    for gone in &changes.detach {
+        println!("- {}", function(gone));
+    }
     for (place, settings) in &changes.unset {
         settings
             .iter()
@@ -138,6 +156,9 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     for new in &changes.connect {
         println!("+ wire {}", wire(new));
     }
+    for new in &changes.attach {
+        println!("+ {}", function(new));
+    }
     for (place, settings) in &changes.set {
         println!("~ {} settings in {place}", settings.len());
     }
@@ -145,6 +166,20 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
         println!("+ container {}", container.id);
     }
     Ok(())
+}
+
+fn function(end: &FunctionEnd) -> String {
+    let peer = end.peer.as_ref();
+    let peer = peer.map_or_else(String::new, |(node, interface)| {
+        format!(", wired to {node}:{interface}")
+    });
+    let FunctionEnd {
+        pool,
+        interface,
+        node,
+        ..
+    } = end;
+    format!("virtual function of pool {pool} as {interface} in node {node}{peer}")
 }
 
 fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
@@ -157,6 +192,8 @@ fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
         (changes.nodes_removed, "node", "removed"),
         (changes.wires_created, "wire", "created"),
         (changes.wires_deleted, "wire", "deleted"),
+        (changes.functions_attached, "virtual function", "attached"),
+        (changes.functions_detached, "virtual function", "given back"),
         (changes.namespaces_set, "network", "configured"),
         (changes.containers_started, "container", "started"),
         (changes.containers_stopped, "container", "stopped"),

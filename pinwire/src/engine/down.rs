@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pinwire_cni::netns::{Netns, NetnsError};
+use pinwire_cni::plugin::PluginError;
 use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
 
+use super::functions::{self, DetachError};
 use super::memory::{self, MemoryError};
 use super::process;
 use super::progress::Progress;
@@ -40,6 +42,12 @@ pub enum LeftBehind {
     /// A wire remains.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// A virtual function is not what it was.
+    #[error(transparent)]
+    Function(#[from] DetachError),
+    /// What the CNI plugin wrote down, and with it who has which virtual function, cannot be read.
+    #[error("cannot tell which virtual functions the topology has")]
+    Plugin(#[source] Box<PluginError>),
     /// The topology's state remains.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -115,6 +123,7 @@ pub(super) fn clear(
     }
     left.extend(kill(paths, progress));
     left.extend(delete_host_ends(record, progress));
+    left.extend(give_functions_back(paths, progress));
     let nodes = record.map_or(1, |record| record.deployment.nodes.len());
     left.extend(
         progress
@@ -222,6 +231,20 @@ fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<Lef
         Ok::<_, Infallible>(wire::delete_all(&wires))
     });
     let Ok(errors) = deleted;
+    errors.into_iter().map(Into::into).collect()
+}
+
+/// Gives back all virtual functions, before their namespaces die: the kernel brings interfaces home then, but not what
+/// they were. Found by the topology's name.
+fn give_functions_back(paths: &TopologyPaths, progress: &mut Progress) -> Vec<LeftBehind> {
+    let names = match functions::attached(paths, &paths.name) {
+        Ok(names) => names,
+        Err(error) => return vec![LeftBehind::Plugin(Box::new(error))],
+    };
+    let given = progress.step("give functions back", names.len(), |bar| {
+        Ok::<_, Infallible>(functions::detach(paths, names, bar))
+    });
+    let Ok(errors) = given;
     errors.into_iter().map(Into::into).collect()
 }
 

@@ -10,11 +10,13 @@ use indicatif::ProgressBar;
 use pinwire_cni::name::NodeName;
 use pinwire_cni::netlink::NetlinkError;
 use pinwire_cni::netns::{Netns, NetnsError};
+use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::{self, Setting, SettingError};
 use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
 
 use super::down::{self, LeftBehind};
+use super::functions::{self, AttachError, DetachError};
 use super::parallel;
 use super::process;
 use super::progress::Progress;
@@ -51,6 +53,12 @@ pub enum StepError {
     /// A wire cannot be made or deleted.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// A virtual function cannot be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// A virtual function cannot be given back.
+    #[error(transparent)]
+    Detach(#[from] DetachError),
     /// A namespace does not take a setting.
     #[error("the network of {place} does not take its settings")]
     Setting {
@@ -113,10 +121,12 @@ impl Executor<'_> {
     pub(super) fn carry_out(&mut self, changes: &Changes) -> Result<(), StepError> {
         self.stop(&changes.stop)?;
         self.disconnect(&changes.disconnect)?;
+        self.detach(&changes.detach)?;
         self.unset(&changes.unset)?;
         self.remove(&changes.remove)?;
         self.create(&changes.create)?;
         self.connect(&changes.connect)?;
+        self.attach(&changes.attach)?;
         self.set(&changes.set)?;
         self.settle(&changes.set)?;
         self.start(&changes.start)
@@ -134,6 +144,26 @@ impl Executor<'_> {
     fn disconnect(&mut self, wires: &[Wire]) -> Result<(), StepError> {
         self.progress.step("delete wires", wires.len(), |_| {
             Ok(first_error(wire::delete_all(wires))?)
+        })
+    }
+
+    fn detach(&mut self, ends: &[FunctionEnd]) -> Result<(), StepError> {
+        let paths = self.paths;
+        self.progress
+            .step("give functions back", ends.len(), |bar| {
+                let names = ends.iter().map(FunctionEnd::name);
+                Ok(first_error(functions::detach(paths, names, bar))?)
+            })
+    }
+
+    fn attach(&mut self, ends: &[FunctionEnd]) -> Result<(), StepError> {
+        let (paths, interrupt) = (self.paths, self.interrupt);
+        self.progress.step("attach functions", ends.len(), |bar| {
+            for end in ends {
+                go_on(interrupt, bar)?;
+                functions::attach(paths, end)?;
+            }
+            Ok(())
         })
     }
 

@@ -5,6 +5,7 @@
 
 mod down;
 mod execute;
+mod functions;
 mod memory;
 mod observe;
 pub mod parallel;
@@ -14,6 +15,7 @@ mod up;
 
 pub use down::{DEFAULT_GRACE, LeftBehind, tear_down};
 pub use execute::StepError;
+pub use functions::{AttachError, DetachError};
 pub use observe::{ObserveError, look, observe, open};
 pub use progress::{Progress, Timing};
 pub use up::{Up, UpError, UpReport, chain};

@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pinwire_cni::name::NodeName;
+use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
 use pinwire_cni::netlink::NetlinkError;
 use pinwire_cni::netns::{Netns, NetnsError};
 use pinwire_cni::observe::{self, Observation};
+use pinwire_cni::plugin::function::end::FunctionEnd;
+use pinwire_cni::plugin::state::StateError;
 use pinwire_cni::setting::{self, Setting};
 use pinwire_cni::wire::{Place, WireEnd};
 
-use super::{parallel, process};
+use super::{functions, parallel, process};
 use crate::change::{Observed, ObservedNode};
 use crate::paths::TopologyPaths;
 use crate::plan::{Deployment, NodePlan};
@@ -25,6 +27,9 @@ pub enum ObserveError {
         /// Why.
         source: NetnsError,
     },
+    /// It cannot be told which virtual functions are whose.
+    #[error("cannot tell which virtual functions the topology has")]
+    Functions(#[source] StateError),
     /// The kernel does not say what is in a network namespace.
     #[error("cannot look at {place}")]
     Read {
@@ -35,8 +40,40 @@ pub enum ObserveError {
     },
 }
 
-/// The ends of a deployment's wires by their alternative names, each with the MTU of its wire.
-type Ends<'a> = HashMap<&'a str, (&'a WireEnd, u32)>;
+/// The ends of a deployment's links by their alternative names.
+type Ends<'a> = HashMap<&'a str, End<'a>>;
+
+/// What an interface should be.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    name: &'a InterfaceName,
+    mac: MacAddress,
+    mtu: u32,
+    on_host: bool,
+    function: Option<&'a FunctionEnd>,
+}
+
+impl<'a> End<'a> {
+    fn of_wire(end: &'a WireEnd, mtu: u32) -> Self {
+        Self {
+            name: &end.interface,
+            mac: end.mac,
+            mtu,
+            on_host: end.place == Place::Host,
+            function: None,
+        }
+    }
+
+    fn of_function(end: &'a FunctionEnd) -> Self {
+        Self {
+            name: &end.interface,
+            mac: end.mac,
+            mtu: end.mtu,
+            on_host: false,
+            function: Some(end),
+        }
+    }
+}
 
 /// Looks at every node of a deployment, and at the host's ends of its wires. Where two wires claim one end, as in the
 /// union of two deployments, the later one counts, which there is the older.
@@ -50,8 +87,14 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
         .flat_map(|wire| {
             wire.ends
                 .iter()
-                .map(|end| (end.altname.as_str(), (end, wire.mtu)))
+                .map(|end| (end.altname.as_str(), End::of_wire(end, wire.mtu)))
         })
+        .chain(
+            deployment
+                .functions
+                .iter()
+                .map(|end| (end.altname.as_str(), End::of_function(end))),
+        )
         .collect();
     let nodes = parallel::map(&deployment.nodes, |node| {
         Ok(look_at_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
@@ -60,9 +103,9 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
         .into_iter()
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()?;
-    let has_host_ends = ends.values().any(|(end, _)| end.place == Place::Host);
+    let has_host_ends = ends.values().any(|end| end.on_host);
     let host = if has_host_ends {
-        look_at_host(&ends, &deployment.host)?
+        look_at_host(&ends, &deployment.host, paths)?
     } else {
         ObservedNode::default()
     };
@@ -114,13 +157,17 @@ fn look_at_node(
         .map(|container| container.id.clone())
         .collect();
     Ok(Some(ObservedNode {
-        altnames: intact(&found, ends),
+        altnames: intact(&found, ends, paths),
         running,
         is_told: is_told(&found, &node.settings),
     }))
 }
 
-fn look_at_host(ends: &Ends<'_>, settings: &[Setting]) -> Result<ObservedNode, ObserveError> {
+fn look_at_host(
+    ends: &Ends<'_>,
+    settings: &[Setting],
+    paths: &TopologyPaths,
+) -> Result<ObservedNode, ObserveError> {
     let place = "the host";
     let netns = Netns::current().map_err(|source| ObserveError::Open {
         place: place.to_owned(),
@@ -128,18 +175,23 @@ fn look_at_host(ends: &Ends<'_>, settings: &[Setting]) -> Result<ObservedNode, O
     })?;
     let found = look(&netns, place)?;
     Ok(ObservedNode {
-        altnames: intact(&found, ends),
+        altnames: intact(&found, ends, paths),
         running: HashSet::new(),
         is_told: is_told(&found, settings),
     })
 }
 
 /// The alternative names of the links that are what they should be.
-fn intact(found: &Observation, ends: &Ends<'_>) -> HashSet<String> {
+fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSet<String> {
     let ours = found.links.iter().filter_map(|link| {
         link.altnames.iter().find(|altname| {
-            ends.get(altname.as_str()).is_some_and(|(end, mtu)| {
-                link.name == end.interface.as_str() && link.mac == Some(end.mac) && link.mtu == *mtu
+            ends.get(altname.as_str()).is_some_and(|end| {
+                let same = link.name == end.name.as_str()
+                    && link.mac == Some(end.mac)
+                    && link.mtu == end.mtu;
+                same && end
+                    .function
+                    .is_none_or(|end| functions::is_intact(paths, end))
             })
         })
     });

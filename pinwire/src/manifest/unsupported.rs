@@ -42,7 +42,6 @@ fn table(name: &str) -> Table {
         "Resources" => RESOURCES,
         "VolumeMount" => VOLUME_MOUNT,
         "Volume" => VOLUME,
-        "Link" => LINK,
         _ => &[],
     }
 }
@@ -270,8 +269,3 @@ const VOLUME: Table = &[
     ("storageos", Refused(NO_STORAGE)),
     ("vsphereVolume", Refused(NO_STORAGE)),
 ];
-
-const LINK: Table = &[(
-    "vf",
-    Refused("this version has no links of virtual functions"),
-)];

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use pinwire_cni::links::{Link, LinkType, Peer};
 
+use super::functions;
 use super::node::Draft;
 use crate::manifest::report::Report;
 use crate::manifest::source::Place;
@@ -128,14 +129,7 @@ fn check_names(draft: &Draft, report: &mut Report) {
 
 fn check_end<'a>(end: End<'a>, host_names: &mut HashMap<&'a str, Place>, report: &mut Report) {
     let End { link, tree, .. } = end;
-    if link.kind == LinkType::Vf {
-        report
-            .error(
-                tree.place_of("type"),
-                "links of virtual functions are not supported by this version",
-            )
-            .hint("remove `type: vf`: the link becomes a veth pair");
-    }
+    functions::check(end, report);
     match &link.peer {
         None if link.kind == LinkType::Veth => {
             report
@@ -274,6 +268,18 @@ fn check_pair(end: End<'_>, other: End<'_>, nodes: &HashMap<&str, &Draft>, repor
                 format!("the two ends of the link {titles} are of different types"),
             )
             .related(other.tree.place_of("type"), "the other end");
+    }
+    if end.link.kind == LinkType::Vf
+        && let Some((key, first, second)) = functions::difference(other.link, end.link)
+    {
+        let place = |end: End<'_>| end.tree.value("vf").place_of(key);
+        report
+            .error(
+                place(end),
+                format!("the two ends of the link {titles} have different `vf.{key}`, {first} and {second}"),
+            )
+            .related(place(other), "the other end")
+            .hint("write the same at both ends: whichever is attached first chooses for both");
     }
     if end.mtu() != other.mtu() {
         let message = format!(

@@ -1,0 +1,83 @@
+//! Virtual functions of a topology: attached one after the other, since each choice depends on the ones before, and given
+//! back with or without a record.
+
+use indicatif::ProgressBar;
+use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_cni::plugin::PluginError;
+use pinwire_cni::plugin::function::end::{self, FunctionEnd};
+use pinwire_cni::plugin::state::{AttachmentName, State};
+
+use crate::paths::TopologyPaths;
+
+/// A virtual function that could not be attached.
+#[derive(Debug, thiserror::Error)]
+#[error("the link `{node}:{interface}` gets no virtual function of the pool `{pool}`")]
+pub struct AttachError {
+    /// Its node.
+    node: NodeName,
+    /// Its interface.
+    interface: InterfaceName,
+    /// The pool.
+    pool: String,
+    /// Why.
+    source: Box<PluginError>,
+}
+
+/// A virtual function that is not what it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the virtual function of {name} is not given back")]
+pub struct DetachError {
+    /// The attachment.
+    name: Box<AttachmentName>,
+    /// Why.
+    source: Box<PluginError>,
+}
+
+/// Attaches one end.
+pub(super) fn attach(paths: &TopologyPaths, end: &FunctionEnd) -> Result<(), AttachError> {
+    end::attach(&State::at(&paths.plugin), end).map_err(|source| AttachError {
+        node: end.node.clone(),
+        interface: end.interface.clone(),
+        pool: end.pool.clone(),
+        source: Box::new(source),
+    })
+}
+
+/// Gives back what some attachments hold. Goes on after errors and returns them all.
+pub(super) fn detach(
+    paths: &TopologyPaths,
+    names: impl IntoIterator<Item = AttachmentName>,
+    bar: &ProgressBar,
+) -> Vec<DetachError> {
+    let state = State::at(&paths.plugin);
+    let mut errors = Vec::new();
+    for name in names {
+        let failed = end::detach(&state, &name);
+        errors.extend(failed.into_iter().map(|source| DetachError {
+            name: Box::new(name.clone()),
+            source: Box::new(source),
+        }));
+        bar.inc(1);
+    }
+    errors
+}
+
+/// The attachments of a topology, whatever became of it.
+pub(super) fn attached(
+    paths: &TopologyPaths,
+    topology: &TopologyName,
+) -> Result<Vec<AttachmentName>, PluginError> {
+    end::attached(&State::at(&paths.plugin), topology)
+}
+
+/// Whether the virtual function of an end is what it was made. What cannot be told counts as no: it is attached anew then.
+pub(super) fn is_intact(paths: &TopologyPaths, end: &FunctionEnd) -> bool {
+    match end::intact(&State::at(&paths.plugin), end) {
+        Ok(holding) => holding.is_some(),
+        Err(error) => {
+            let error = super::chain(&error);
+            tracing::warn!(error, interface = %end.interface, node = %end.node, "virtual function");
+            false
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The virtual functions of a topology, by the state that all who attach any share.
+
+use std::collections::HashMap;
+
+use pinwire_cni::name::{InterfaceName, NodeName};
+use pinwire_cni::plugin::state::State;
+use pinwire_cni::vf::{PciAddress, Sysfs};
+use serde::Serialize;
+
+use crate::engine::ObserveError;
+use crate::paths::TopologyPaths;
+use crate::plan::Deployment;
+
+/// A virtual function as a topology has it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionView {
+    /// Its PCI address.
+    pub address: PciAddress,
+    /// Its number on its physical function.
+    pub index: u32,
+    /// Its physical function.
+    pub physical: PciAddress,
+    /// The interface of that, unless it is in another namespace.
+    pub physical_interface: Option<String>,
+    /// The pool that it is from.
+    pub pool: String,
+    /// Its VLAN; `null` for none.
+    pub vlan: Option<u16>,
+    /// Its driver.
+    pub driver: Option<String>,
+}
+
+/// The virtual functions of a deployment by node and interface; those that are attached.
+pub(super) fn views(
+    deployment: &Deployment,
+    paths: &TopologyPaths,
+) -> Result<HashMap<(NodeName, InterfaceName), FunctionView>, ObserveError> {
+    let mut views = HashMap::new();
+    if deployment.functions.is_empty() {
+        return Ok(views);
+    }
+    let sysfs = Sysfs::default();
+    let holdings = State::at(&paths.plugin).holdings();
+    let holdings = holdings.map_err(ObserveError::Functions)?;
+    for end in &deployment.functions {
+        let name = end.name();
+        let Some(holding) = holdings.iter().find(|holding| holding.owner == name) else {
+            continue;
+        };
+        let physical = sysfs.physical_function(holding.physical).ok();
+        let function = sysfs.virtual_function(holding.function).ok();
+        let vlan = holding.attributes.vlan.map(|vlan| vlan.id);
+        let view = FunctionView {
+            address: holding.function,
+            index: holding.index,
+            physical: holding.physical,
+            physical_interface: physical.and_then(|physical| Some(physical.interface?.name)),
+            pool: end.pool.clone(),
+            vlan: vlan.filter(|id| *id > 0),
+            driver: function.and_then(|function| function.driver),
+        };
+        views.insert((end.node.clone(), end.interface.clone()), view);
+    }
+    Ok(views)
+}
