@@ -70,6 +70,11 @@ bench: build ## Measure deployment against Mininet, in one run on this machine
 	@tests/packages bench
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/bench/deploy/run
 
+.PHONY: bench-cni
+bench-cni: build ## Measure the CNI plugin against Debian's ptp, in one run on this machine
+	@tests/packages bench
+	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/bench/cni/run
+
 .PHONY: deny
 deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "make deny: cargo-deny is missing: run 'cargo install --locked cargo-deny'" >&2; exit 1; }
