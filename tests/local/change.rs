@@ -58,7 +58,8 @@ fn changes(host: &Host, manifest: &str) -> Value {
 fn nothing() -> Value {
     serde_json::json!({
         "nodesCreated": 0, "nodesRemoved": 0, "wiresCreated": 0, "wiresDeleted": 0,
-        "namespacesSet": 0, "containersStarted": 0, "containersStopped": 0,
+        "functionsAttached": 0, "functionsDetached": 0, "namespacesSet": 0, "containersStarted": 0,
+        "containersStopped": 0,
     })
 }
 
