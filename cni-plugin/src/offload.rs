@@ -1,5 +1,9 @@
 //! Offloads of an interface, by ethtool's netlink family (Documentation/networking/ethtool-netlink.rst).
 
+mod active;
+
+pub(crate) use active::active;
+
 use netlink_packet_core::{DefaultNla, Emitable};
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};

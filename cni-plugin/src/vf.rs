@@ -24,6 +24,6 @@ pub use device::{Device, Inside};
 pub use driver::{DriverError, VFIO, vfio_device};
 pub use options::VfOptions;
 pub(crate) use physical::Physical;
-pub use physical::PhysicalError;
+pub use physical::{PhysicalError, filters_vlans};
 pub use pool::{FoundPool, Pool, PoolError, Pools, RawPool};
 pub use sysfs::{Interface, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};

@@ -200,6 +200,7 @@ fn physical(facts: &PhysicalFacts) -> Vec<Finding> {
         .because("attributes are told through it: it must be in the host's network namespace")
         .needed_for(&[Purpose::Vf, Purpose::Vfio]),
         carrier(of("carrier"), facts.carrier),
+        vlan_filter(of("VLAN filter"), facts.filters_vlans),
         Finding::new(
             of("NUMA node"),
             Status::Note,
@@ -228,6 +229,17 @@ fn carrier(subject: String, carrier: Option<bool>) -> Finding {
             "virtual functions need the physical function's interface up: `ip link set … up`",
         ),
     }
+}
+
+fn vlan_filter(subject: String, filters: Option<bool>) -> Finding {
+    let (status, found) = match filters {
+        Some(true) => (Status::Ok, "on"),
+        Some(false) => (Status::Missing, "off"),
+        None => (Status::Note, "unknown"),
+    };
+    Finding::new(subject, status, found).because(
+        "without it the physical function sees the frames of all wires that arrive: `ethtool -K … rx-vlan-filter on`",
+    )
 }
 
 fn drivers(subject: String, facts: &PhysicalFacts) -> Finding {

@@ -50,6 +50,16 @@ pub enum PhysicalError {
         /// Why.
         source: NetlinkError,
     },
+    /// Its offloads could not be read.
+    #[error("cannot read the offloads of {name} ({address}, ETHTOOL_MSG_FEATURES_GET)")]
+    Features {
+        /// Its address.
+        address: PciAddress,
+        /// Its interface.
+        name: String,
+        /// Why.
+        source: NetlinkError,
+    },
     /// The kernel does not know the virtual function.
     #[error("{name} ({address}) does not report a virtual function {index}")]
     Unknown {
@@ -92,6 +102,23 @@ pub enum PhysicalError {
         /// Interface of the physical function.
         name: String,
     },
+}
+
+/// Whether a physical function drops frames of VLANs that none of its functions is in (`rx-vlan-filter`).
+///
+/// # Errors
+/// [`PhysicalError::NoInterface`] and [`PhysicalError::Features`].
+pub fn filters_vlans(function: &PhysicalFunction) -> Result<bool, PhysicalError> {
+    let address = function.address;
+    let interface = function.interface.as_ref();
+    let interface = interface.ok_or(PhysicalError::NoInterface(address))?;
+    let active = crate::offload::active(interface.index);
+    let active = active.map_err(|source| PhysicalError::Features {
+        address,
+        name: interface.name.clone(),
+        source,
+    })?;
+    Ok(active.iter().any(|name| name == "rx-vlan-filter"))
 }
 
 /// The interface of a physical function.

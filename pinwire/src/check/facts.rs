@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::vf::{PhysicalFunction, Sysfs, SysfsError, VFIO, VirtualFunction};
+use pinwire_cni::vf::{self, PhysicalFunction, Sysfs, SysfsError, VFIO, VirtualFunction};
 
 /// What was found on a host.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct PhysicalFacts {
     pub functions: Vec<VirtualFunction>,
     /// Whether its port has a link; not known while its interface is down.
     pub carrier: Option<bool>,
+    /// Whether it drops frames of VLANs that none of its functions is in; not known where the kernel cannot be asked.
+    pub filters_vlans: Option<bool>,
     /// Whether virtual functions get their drivers by themselves.
     pub probes: bool,
 }
@@ -113,6 +115,10 @@ fn read_physical(
     Ok(PhysicalFacts {
         functions: sysfs.virtual_functions(physical.address)?,
         probes: sysfs.probes(physical.address)?,
+        filters_vlans: sysfs
+            .is_live()
+            .then(|| vf::filters_vlans(&physical).ok())
+            .flatten(),
         carrier,
         physical,
     })
