@@ -138,16 +138,17 @@ fn wanted<'a>(
 
 /// Detaches an end; what is gone already is no error. Goes on after errors and returns them all.
 pub fn detach(state: &State, name: &AttachmentName) -> Vec<PluginError> {
-    match state.read(name) {
-        Ok(Some(attachment)) => detach_attachment(state, &attachment, None),
-        Ok(None) => restore::give_back(state, name),
-        Err(error) => {
-            tracing::warn!(error = chain(&error), "detaching by name");
-            let mut errors = restore::give_back(state, name);
-            errors.extend(state.forget(name).err().map(PluginError::from));
-            errors
-        }
+    let attachment = state.read(name).unwrap_or_else(|error| {
+        tracing::warn!(error = chain(&error), "detaching by name");
+        None
+    });
+    if let Some(attachment) = attachment {
+        return detach_attachment(state, &attachment, None);
     }
+    let mut errors = restore::give_back(state, name);
+    // Of one that was killed while it wrote, the unfinished file.
+    errors.extend(state.forget(name).err().map(PluginError::from));
+    errors
 }
 
 /// The names of all ends of a topology that are attached, or were to be.
@@ -169,6 +170,14 @@ pub fn attached(
         }
     }
     Ok(names)
+}
+
+/// Removes what calls that were killed left besides: locks of physical functions, and files that were being written.
+///
+/// # Errors
+/// [`PluginError`].
+pub fn tidy(state: &State) -> Result<(), PluginError> {
+    Ok(state.tidy_physical()?)
 }
 
 /// What an end holds, if its virtual function still has the driver and the attributes that it was given. Its interface is

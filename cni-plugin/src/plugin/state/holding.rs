@@ -117,7 +117,21 @@ impl State {
         let holdings = self.holdings()?;
         for (path, address, _) in &locks.0 {
             if !holdings.iter().any(|holding| holding.physical == *address) {
+                self.discard_unfinished_holdings(&address.to_string())?;
                 remove(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files that calls were killed over while they wrote down what of a physical function they held, whose lock the
+    /// caller has.
+    fn discard_unfinished_holdings(&self, physical: &str) -> Result<(), StateError> {
+        let functions = self.root.join("functions");
+        let unfinished = format!(".{physical}@");
+        for name in names(&functions)? {
+            if name.starts_with(&unfinished) {
+                remove(&functions.join(name))?;
             }
         }
         Ok(())
@@ -141,13 +155,7 @@ impl State {
             if let Ok(file) = File::open(&path)
                 && file.try_lock().is_ok()
             {
-                let functions = self.root.join("functions");
-                let unfinished = format!(".{name}@");
-                for name in names(&functions)? {
-                    if name.starts_with(&unfinished) {
-                        remove(&functions.join(name))?;
-                    }
-                }
+                self.discard_unfinished_holdings(&name)?;
                 remove(&path)?;
             }
         }
