@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use crate::plan::{ContainerPlan, Deployment, NodePlan};
 
+mod functions;
+
 /// What was found on this host of a deployment.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
@@ -109,7 +111,7 @@ impl Changes {
     pub fn between(old: &Deployment, observed: &Observed, new: &Deployment) -> Self {
         let nodes = NodeChanges::between(old, observed, new);
         let (disconnect, connect) = wire_changes(old, observed, new, &nodes);
-        let (detach, attach) = function_changes(old, observed, new, &nodes);
+        let (detach, attach) = functions::changes(old, observed, new, &nodes);
         let (stop, start) = container_changes(old, observed, new, &nodes);
         let fresh: BTreeSet<_> = connect
             .iter()
@@ -214,43 +216,6 @@ fn wire_changes(
         .cloned()
         .collect();
     (disconnect, connect)
-}
-
-/// The ends that are virtual functions. Where an end is in the old deployment in two variants, which is the union of two,
-/// nobody knows which of them stands: it is attached anew.
-fn function_changes(
-    old: &Deployment,
-    observed: &Observed,
-    new: &Deployment,
-    nodes: &NodeChanges,
-) -> (Vec<FunctionEnd>, Vec<FunctionEnd>) {
-    let seen: HashSet<&String> = observed
-        .nodes
-        .values()
-        .flat_map(|node| &node.altnames)
-        .collect();
-    let mut known: HashMap<&String, Vec<&FunctionEnd>> = HashMap::new();
-    for end in &old.functions {
-        known.entry(&end.altname).or_default().push(end);
-    }
-    let stands = |end: &FunctionEnd| {
-        known
-            .get(&end.altname)
-            .is_some_and(|variants| variants[..] == [end])
-            && !nodes.absent.contains(&end.netns)
-            && seen.contains(&end.altname)
-    };
-    let kept: HashSet<_> = new
-        .functions
-        .iter()
-        .filter(|end| stands(end))
-        .map(|end| &end.altname)
-        .collect();
-    let pick = |ends: &[FunctionEnd]| {
-        let picked = ends.iter().filter(|end| !kept.contains(&end.altname));
-        picked.cloned().collect()
-    };
-    (pick(&old.functions), pick(&new.functions))
 }
 
 type Stop = Vec<ContainerPlan>;

@@ -18,7 +18,7 @@ struct Graph<'a> {
     wires: Vec<Wire>,
 }
 
-/// A node, or an interface of the host.
+/// A node, an interface of the host, or whatever a virtual function leads to.
 struct Vertex {
     label: String,
     host: bool,
@@ -145,7 +145,15 @@ impl<'a> Graph<'a> {
                             wires.push(Wire { ends: [near, far] });
                         }
                     }
-                    None => {}
+                    None => {
+                        let far = End {
+                            vertex: vertices.len(),
+                            lines: Vec::new(),
+                        };
+                        let end = format!("{}:{}", node.name, link.interface);
+                        vertices.push(label(format!("outside {end}"), true));
+                        wires.push(Wire { ends: [near, far] });
+                    }
                 }
             }
         }

@@ -1,17 +1,17 @@
 //! From a topology to all that is to exist for it on this host. Pure: nothing here asks or tells the kernel.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pinwire_cni::identity::{self, HOST};
+use pinwire_cni::identity;
 use pinwire_cni::links::{Link, LinkType, Peer, Plane};
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
 use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::{self, PlanError, Setting};
 use pinwire_cni::vf::Pools;
-use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
+use pinwire_cni::wire::Wire;
 use pinwire_shim::workload::Workload;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ use crate::paths::TopologyPaths;
 use crate::topology::{Container, Node, Topology};
 
 mod functions;
+mod wires;
 
 pub use functions::PoolError;
 
@@ -140,7 +141,7 @@ impl Deployment {
             name: topology.name.clone(),
             mode,
             nodes: nodes.collect::<Result<_, _>>()?,
-            wires: wires(topology, paths),
+            wires: wires::wires(topology, paths),
             functions: functions::ends(topology, paths, pools)?,
             host: topology
                 .nodes
@@ -265,84 +266,7 @@ fn plan_container(node: &Node, container: &Container, image: &Image) -> Containe
     }
 }
 
-/// The wires of a topology. Each link between nodes is listed by both; the end that sorts first makes the wire.
-fn wires(topology: &Topology, paths: &TopologyPaths) -> Vec<Wire> {
-    let ends = || {
-        let nodes = topology.nodes.iter();
-        nodes
-            .flat_map(|node| node.links.iter().map(move |link| (&node.name, link)))
-            .filter(|(_, link)| link.kind == LinkType::Veth)
-    };
-    let links: HashMap<_, _> = ends()
-        .map(|(node, link)| ((node, &link.interface), link))
-        .collect();
-    ends()
-        .filter_map(|(node, link)| {
-            let far = match link.peer.as_ref()? {
-                Peer::Host(interface) => host_end(&topology.name, interface),
-                Peer::Node {
-                    node: other,
-                    interface,
-                } => {
-                    let peer = links.get(&(other, interface))?;
-                    if (other, interface) < (node, &link.interface) {
-                        return None;
-                    }
-                    node_end(&topology.name, paths, other, peer)
-                }
-            };
-            Some(wire(
-                topology,
-                link,
-                node_end(&topology.name, paths, node, link),
-                far,
-                node,
-            ))
-        })
-        .collect()
-}
-
-fn wire(topology: &Topology, link: &Link, near: WireEnd, far: WireEnd, node: &NodeName) -> Wire {
-    let other = match &link.peer {
-        Some(Peer::Node { node, .. }) => node.as_str(),
-        Some(Peer::Host(_)) | None => HOST,
-    };
-    Wire {
-        group: identity::group(
-            &topology.name,
-            (node.as_str(), &near.interface),
-            (other, &far.interface),
-        ),
-        mtu: link.mtu.unwrap_or(DEFAULT_MTU),
-        ends: [near, far],
-    }
-}
-
 fn mac(topology: &TopologyName, node: &NodeName, link: &Link) -> MacAddress {
     link.mac
         .unwrap_or_else(|| identity::mac(topology, (node.as_str(), &link.interface)))
-}
-
-fn node_end(
-    topology: &TopologyName,
-    paths: &TopologyPaths,
-    node: &NodeName,
-    link: &Link,
-) -> WireEnd {
-    WireEnd {
-        place: Place::Netns(paths.namespace(node)),
-        interface: link.interface.clone(),
-        mac: mac(topology, node, link),
-        altname: identity::altname(topology, (node.as_str(), &link.interface)),
-    }
-}
-
-/// The host's end of a wire. `host` is reserved as a node's name, so its identity cannot clash with a node's.
-fn host_end(topology: &TopologyName, interface: &InterfaceName) -> WireEnd {
-    WireEnd {
-        place: Place::Host,
-        interface: interface.clone(),
-        mac: identity::mac(topology, (HOST, interface)),
-        altname: identity::altname(topology, (HOST, interface)),
-    }
 }

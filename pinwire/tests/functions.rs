@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fs;
 
 use pinwire::change::{Changes, Observed, ObservedNode};
+use pinwire::graph;
 use pinwire::paths::{Roots, TopologyPaths};
 use pinwire::plan::{Deployment, Mode};
 use pinwire::pools;
@@ -77,6 +78,21 @@ fn a_chain_becomes_six_wires_and_two_ways_out() {
         };
         assert_eq!(macs(one), macs(other));
         assert_eq!(one.settings, other.settings, "{}", one.name);
+    }
+}
+
+#[test]
+fn what_leads_out_is_drawn() {
+    let topology = chain().with_links(LinkType::Vf).unwrap();
+    for drawing in [
+        graph::mermaid(&topology),
+        graph::dot(&topology),
+        graph::svg(&topology),
+    ] {
+        for end in ["outside h1:in", "outside h7:out"] {
+            assert!(drawing.contains(end), "{drawing}");
+        }
+        assert!(!drawing.contains("host:"), "{drawing}");
     }
 }
 

@@ -46,7 +46,7 @@ pub enum LeftBehind {
     #[error(transparent)]
     Function(#[from] DetachError),
     /// What the CNI plugin wrote down, and with it who has which virtual function, cannot be read.
-    #[error("cannot tell which virtual functions the topology has")]
+    #[error("cannot use the state of the CNI plugin, which says who has which virtual function")]
     Plugin(#[source] Box<PluginError>),
     /// The topology's state remains.
     #[error(transparent)]
@@ -123,7 +123,7 @@ pub(super) fn clear(
     }
     left.extend(kill(paths, progress));
     left.extend(delete_host_ends(record, progress));
-    left.extend(give_functions_back(paths, progress));
+    left.extend(give_functions_back(paths, record, progress));
     let nodes = record.map_or(1, |record| record.deployment.nodes.len());
     left.extend(
         progress
@@ -235,17 +235,33 @@ fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<Lef
 }
 
 /// Gives back all virtual functions, before their namespaces die: the kernel brings interfaces home then, but not what
-/// they were. Found by the topology's name.
-fn give_functions_back(paths: &TopologyPaths, progress: &mut Progress) -> Vec<LeftBehind> {
-    let names = match functions::attached(paths, &paths.name) {
+/// they were. Found by the topology's name, and by the record what was about to be attached.
+fn give_functions_back(
+    paths: &TopologyPaths,
+    record: Option<&Record>,
+    progress: &mut Progress,
+) -> Vec<LeftBehind> {
+    let mut names = match functions::attached(paths, &paths.name) {
         Ok(names) => names,
         Err(error) => return vec![LeftBehind::Plugin(Box::new(error))],
     };
+    for end in record
+        .iter()
+        .flat_map(|record| &record.deployment.functions)
+    {
+        let name = end.name();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let given = progress.step("give functions back", names.len(), |bar| {
         Ok::<_, Infallible>(functions::detach(paths, names, bar))
     });
     let Ok(errors) = given;
-    errors.into_iter().map(Into::into).collect()
+    let mut left: Vec<LeftBehind> = errors.into_iter().map(Into::into).collect();
+    let tidied = functions::tidy(paths).err();
+    left.extend(tidied.map(|error| LeftBehind::Plugin(Box::new(error))));
+    left
 }
 
 fn remove_file(path: &Path) -> Result<(), LeftBehind> {

@@ -62,6 +62,11 @@ pub(super) fn detach(
     errors
 }
 
+/// Removes what commands that were killed left besides.
+pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), PluginError> {
+    end::tidy(&State::at(&paths.plugin))
+}
+
 /// The attachments of a topology, whatever became of it.
 pub(super) fn attached(
     paths: &TopologyPaths,
