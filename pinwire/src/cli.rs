@@ -21,7 +21,7 @@ Exit codes:
   0    done
   1    something failed while it ran; what `up` had changed is undone
   2    the command line is wrong
-  3    a manifest is wrong; nothing was changed
+  3    a manifest, or the file of pools, is wrong; nothing was changed
   4    there is no such topology, node or container
   125  `exec` itself failed (otherwise its exit code is the command's)";
 
@@ -268,6 +268,10 @@ pub struct Probe {
     /// The node's interface that packets enter; that which --into leads to, unless given
     #[arg(long, value_name = "NODE:INTERFACE")]
     pub first_hop: Option<Peer>,
+    /// Leave the receiving interface's filter of MAC addresses as it is: a physical function gets what is for none of its
+    /// virtual functions without promiscuous mode, in which some cards give virtual functions frames for others
+    #[arg(long)]
+    pub no_promiscuous: bool,
     /// How many packets
     #[arg(long, default_value_t = 10_000)]
     pub count: u32,

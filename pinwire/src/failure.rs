@@ -18,6 +18,8 @@ pub enum Failure {
     Runtime(anyhow::Error),
     /// A manifest is wrong: exit code 3.
     Manifest(Vec<Diagnostic>),
+    /// The file of pools is wrong: exit code 3.
+    Pools(Vec<Diagnostic>),
     /// There is no such topology, node or container: exit code 4.
     Target(TargetError),
     /// `exec` itself failed: exit code 125.
@@ -29,7 +31,7 @@ impl Failure {
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Runtime(_) => 1,
-            Self::Manifest(_) => 3,
+            Self::Manifest(_) | Self::Pools(_) => 3,
             Self::Target(_) => 4,
             Self::Exec(_) => 125,
         })
@@ -45,6 +47,7 @@ impl Failure {
                 }
             }
             Self::Manifest(findings) => report_findings(findings),
+            Self::Pools(findings) => report(findings, "the file of pools"),
             Self::Target(error) => anstream::eprintln!("{ERROR}error{ERROR:#}: {}", causes(error)),
         }
     }
@@ -52,22 +55,21 @@ impl Failure {
 
 /// Prints findings of manifests on standard error, and how many errors there are.
 pub fn report_findings(findings: &[Diagnostic]) {
+    report(findings, "the manifest");
+}
+
+fn report(findings: &[Diagnostic], of: &str) {
     diagnostic::print_all(findings);
-    match findings
+    let errors = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
-        .count()
-    {
-        0 => {}
-        1 => anstream::eprintln!(
-            "{ERROR}error{ERROR:#}: the manifest has an error; nothing was changed"
-        ),
-        errors => {
-            anstream::eprintln!(
-                "{ERROR}error{ERROR:#}: the manifest has {errors} errors; nothing was changed"
-            );
-        }
-    }
+        .count();
+    let errors = match errors {
+        0 => return,
+        1 => "an error".to_owned(),
+        errors => format!("{errors} errors"),
+    };
+    anstream::eprintln!("{ERROR}error{ERROR:#}: {of} has {errors}; nothing was changed");
 }
 
 /// An error with each of its causes on a line of its own.

@@ -34,6 +34,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         size: options.size,
         warm_up: Probe::WARM_UP,
         timeout: TIMEOUT,
+        promiscuous: !options.no_promiscuous,
     };
     let outcome = probe.run().map_err(anyhow::Error::from)?;
     match options.output {

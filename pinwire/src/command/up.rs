@@ -33,7 +33,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         None => topology,
     };
     let pools = if topology.has_functions() {
-        pools::load(options.pools.as_deref()).map_err(Failure::Manifest)?
+        pools::load(options.pools.as_deref()).map_err(Failure::Pools)?
     } else {
         Pools::new()
     };

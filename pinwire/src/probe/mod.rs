@@ -52,6 +52,8 @@ pub struct Probe {
     pub warm_up: u32,
     /// How long to wait for frames after the last was sent.
     pub timeout: Duration,
+    /// Whether the receiving interface is to take frames to any MAC address.
+    pub promiscuous: bool,
 }
 
 impl Probe {

@@ -37,8 +37,8 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    /// A socket that receives only UDP datagrams to `destination`, also those addressed to another machine's MAC, with
-    /// room for `buffer` bytes as the kernel counts them, and stamps them from now on.
+    /// A socket that receives only UDP datagrams to `destination`, of all that the interface takes, with room for `buffer`
+    /// bytes as the kernel counts them, and stamps them from now on.
     pub(super) fn receiver(
         interface: &Interface,
         destination: SocketAddrV4,
@@ -72,13 +72,12 @@ impl PacketSocket {
             libc::SO_ATTACH_FILTER,
             &program,
         )?;
-        socket.accept_any_address(interface)?;
         socket.bind(interface, libc::ETH_P_IP as u16)?;
         Ok(socket)
     }
 
-    /// Promiscuous mode, until the socket is closed.
-    fn accept_any_address(&self, interface: &Interface) -> Result<(), Error> {
+    /// Has the interface take frames to any MAC address (promiscuous mode), until the socket is closed.
+    pub(super) fn accept_any_address(&self, interface: &Interface) -> Result<(), Error> {
         let membership = libc::packet_mreq {
             mr_ifindex: interface.index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,

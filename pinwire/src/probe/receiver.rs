@@ -80,6 +80,9 @@ impl<'a> Receiver<'a> {
             probe.destination,
             i32::try_from(buffer).unwrap_or(i32::MAX),
         )?;
+        if probe.promiscuous {
+            socket.accept_any_address(interface)?;
+        }
         std::thread::sleep(STAMPING_BEGINS);
         Ok(Self { socket, probe })
     }

@@ -99,6 +99,7 @@ mod tests {
             size: 84,
             warm_up: 0,
             timeout: Duration::ZERO,
+            promiscuous: true,
         };
         let sent = Sent {
             stamps: stamps.to_vec(),

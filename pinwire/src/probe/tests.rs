@@ -76,6 +76,7 @@ fn probe(count: u32, rate_pps: u32, size: usize, destination_mac: MacAddress) ->
         size,
         warm_up: 50,
         timeout: Duration::from_millis(500),
+        promiscuous: true,
     }
 }
 
@@ -101,6 +102,9 @@ fn through_forwarder(count: u32, fate: fn(u32) -> Fate) -> Outcome {
     let input = Interface::find("entry").expect("entry");
     let receiver =
         PacketSocket::receiver(&input, DESTINATION, 1 << 24).expect("forwarder's receiver");
+    receiver
+        .accept_any_address(&input)
+        .expect("forwarder's receiver takes all");
     let sender =
         PacketSocket::sender(&Interface::find("exit").expect("exit")).expect("forwarder's sender");
     std::thread::scope(|scope| {
