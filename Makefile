@@ -14,6 +14,7 @@ CNI_CONF_DIR ?= /etc/cni/net.d
 K3S_DIR ?= /var/lib/rancher/k3s
 CARGO ?= cargo
 TARGET := $(or $(shell rustc --print host-tuple 2>/dev/null),$(shell uname -m)-unknown-linux-gnu)
+MUSL := $(subst -gnu,-musl,$(TARGET))
 RELEASE ?= target/$(TARGET)/release
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -28,6 +29,11 @@ packages:
 .PHONY: build
 build: packages ## Build the release binaries
 	$(CARGO) build --release
+	@# A call of the plugin lasts 3 ms, of which glibc's start takes 0.3 in a virtual machine, and musl's nothing.
+	@if tests/musl $(MUSL); then \
+	  $(CARGO) build --release --package pinwire-cni --bin pinwire-cni --target $(MUSL); \
+	  install target/$(MUSL)/release/pinwire-cni $(RELEASE); \
+	fi
 
 .PHONY: demo
 demo: build ## Bring a chain of seven containers up, send packets through it, take it down

@@ -8,6 +8,7 @@
 
 mod batch;
 pub mod identity;
+mod inside;
 pub mod links;
 pub mod name;
 pub mod netavark;

@@ -9,6 +9,10 @@ use pinwire_cni::netavark;
 use pinwire_cni::plugin::protocol::{self, Answer};
 use pinwire_cni::plugin::version::Version;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let note = |text: String| eprintln!("pinwire-cni: {text}");
     let variable = |name: &str| std::env::var_os(name);

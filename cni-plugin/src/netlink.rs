@@ -106,6 +106,12 @@ impl Netlink {
         })
     }
 
+    /// The index of an interface of the socket's namespace; `None` if there is no such. By ioctl(2), which takes a tenth of
+    /// what `RTM_GETLINK` does, and any socket (netdevice(7)).
+    pub(crate) fn index_of(&self, name: &str) -> Option<u32> {
+        rustix::net::netdevice::name_to_index(&self.socket, name).ok()
+    }
+
     /// Makes room for answers of a size, bytes, beyond what any dump takes.
     pub(crate) fn make_room(&mut self, bytes: usize) {
         self.received.clear();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::inside::Inside;
 use crate::name::InterfaceName;
 use crate::netns::Netns;
 
@@ -224,18 +225,17 @@ pub(crate) fn open(path: &Path) -> Result<Netns, PluginError> {
     Ok(netns)
 }
 
-/// Refuses interfaces that are there already.
-pub(crate) fn check_free<'a>(
-    netns: &Netns,
+/// Opens a container's namespace, in which none of some interfaces must be there already.
+fn open_free<'a>(
     path: &Path,
     interfaces: impl IntoIterator<Item = &'a InterfaceName>,
-) -> Result<(), PluginError> {
-    let exists = |name: &&InterfaceName| nix::net::if_::if_nametoindex(name.as_str()).is_ok();
-    let taken = netns.run(|| interfaces.into_iter().find(exists).cloned())?;
-    match taken {
-        None => Ok(()),
+) -> Result<Inside, PluginError> {
+    let inside = Inside::of(open(path)?)?;
+    let exists = |name: &&InterfaceName| inside.socket.index_of(name.as_str()).is_some();
+    match interfaces.into_iter().find(exists) {
+        None => Ok(inside),
         Some(interface) => Err(PluginError::InterfaceExists {
-            interface,
+            interface: interface.clone(),
             netns: path.to_owned(),
         }),
     }

@@ -20,6 +20,7 @@ mod plan;
 mod settle;
 mod verify;
 
+pub(crate) use apply::apply_by;
 pub use apply::{apply, remove};
 pub use error::{ApplyError, SettingError};
 pub(crate) use plan::is_v6;
@@ -92,6 +93,14 @@ impl Setting {
     /// part of the baseline, and said of an interface.
     pub(crate) fn is_inherited(&self) -> bool {
         matches!(self, Self::Sysctl { key, if_present: true, .. } if key.interface().is_some())
+    }
+
+    /// Whether a routing socket of the namespace is all it takes, wherever the thread is.
+    pub(crate) fn is_routing(&self) -> bool {
+        !matches!(
+            self,
+            Self::Sysctl { .. } | Self::Offload { .. } | Self::Xdp { .. }
+        )
     }
 
     /// Whether this is a sysctl that names no interface.

@@ -12,20 +12,20 @@ use crate::wire::{Wire, WireEnd};
 /// `IFLA_ALT_IFNAME` (`linux/if_link.h`), by which a link can be named in any request.
 const ALTERNATIVE_NAME: u16 = 53;
 
-/// `RTM_NEWLINK` of the whole pair: both ends in their namespaces (`IFLA_NET_NS_FD`), with final names, MAC addresses, MTU
-/// and group. The kernel takes no alternative names here, and refuses a peer that is up (ENOTCONN).
+/// Queues of each direction that an end can have. A pair that does not say how many gets one for each CPU that the host
+/// might ever have (`veth_get_num_queues`, drivers/net/veth.c), of which all but one are at once taken away again: more
+/// memory and time, and an RCU grace period for which every CPU is interrupted, isolated ones as well.
+const QUEUES: u32 = 1;
+
+/// `RTM_NEWLINK` of the whole pair: both ends in their namespaces (`IFLA_NET_NS_FD`), with final names, MAC addresses, MTU,
+/// group and queues. The kernel takes no alternative names here, and refuses a peer that is up (ENOTCONN).
 pub(crate) fn create(wire: &Wire, namespaces: [RawFd; 2]) -> RouteNetlinkMessage {
     let [one, other] = &wire.ends;
-    let peer = end(
-        LinkMessageBuilder::<LinkUnspec>::default(),
-        wire,
-        other,
-        namespaces[1],
-    )
-    .build();
+    let peer = LinkMessageBuilder::<LinkUnspec>::default();
+    let peer = end(peer, wire, other, namespaces[1]);
     let pair = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::Veth)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
-    RouteNetlinkMessage::NewLink(end(pair, wire, one, namespaces[0]).build())
+    RouteNetlinkMessage::NewLink(end(pair, wire, one, namespaces[0]))
 }
 
 fn end(
@@ -33,12 +33,19 @@ fn end(
     wire: &Wire,
     end: &WireEnd,
     namespace: RawFd,
-) -> LinkMessageBuilder<LinkUnspec> {
-    link.name(end.interface.to_string())
+) -> LinkMessage {
+    let link = link
+        .name(end.interface.to_string())
         .address(end.mac.bytes().to_vec())
         .mtu(wire.mtu)
         .link_group(wire.group)
-        .setns_by_fd(namespace)
+        .setns_by_fd(namespace);
+    let mut message = link.build();
+    message.attributes.extend([
+        LinkAttribute::NumTxQueues(QUEUES),
+        LinkAttribute::NumRxQueues(QUEUES),
+    ]);
+    message
 }
 
 /// `RTM_NEWLINKPROP`: adds the end's alternative name, the mark of ownership.

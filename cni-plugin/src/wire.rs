@@ -19,9 +19,11 @@ mod delete;
 mod detach;
 mod sockets;
 
+pub(crate) use create::create_all_by;
 pub use create::{create, create_all};
 pub use delete::{delete, delete_all};
 pub use detach::delete_ends;
+pub(crate) use sockets::Sockets;
 
 /// The MTU of a wire whose manifest names none, bytes (Ethernet, RFC 894).
 pub const DEFAULT_MTU: u32 = 1500;

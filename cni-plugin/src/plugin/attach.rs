@@ -12,7 +12,7 @@ use super::masquerade;
 use super::result::{Address, Dns, Interface, Outcome};
 use super::state::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord, State};
 use crate::netns::Netns;
-use crate::wire::{self, WireEnd};
+use crate::wire::{self, Sockets, WireEnd};
 
 mod forwarding;
 mod message;
@@ -30,8 +30,7 @@ pub use request::{Addressing, Request};
 /// # Errors
 /// The first [`PluginError`].
 pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
-    let netns = super::open(&request.netns)?;
-    super::check_free(&netns, &request.netns, [&request.name.interface])?;
+    let container = super::open_free(&request.netns, [&request.name.interface])?;
     let delegate = match &request.addressing {
         Addressing::Delegated(delegate) => {
             // Without it there is nothing to undo, nor anybody to undo it.
@@ -44,7 +43,7 @@ pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
         name: request.name.clone(),
         netns: NetnsRecord {
             path: request.netns.clone(),
-            id: netns.id(),
+            id: container.netns.id(),
         },
         kind: Kind::Interface {
             plan: Plan::new(&request),
@@ -54,7 +53,9 @@ pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
     step();
     state.write(&attachment)?;
     step();
-    let attached = build(state, &mut attachment, &request, &netns);
+    let mut sockets = Sockets::default();
+    sockets.keep(request.netns.clone(), container);
+    let attached = build(state, &mut attachment, &request, &mut sockets);
     if attached.is_err() {
         // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
         for error in detach(state, &attachment, None) {
@@ -68,21 +69,20 @@ fn build(
     state: &State,
     attachment: &mut Attachment,
     request: &Request,
-    netns: &Netns,
+    sockets: &mut Sockets,
 ) -> Result<Outcome, PluginError> {
     let Kind::Interface { plan, .. } = &mut attachment.kind else {
         return Ok(Outcome::default());
     };
-    let host = Netns::current()?;
     let [inside, outside] = plan.wire.ends.clone();
     let dns = match &request.addressing {
         Addressing::Given { addresses, routes } => {
-            connect(plan, netns, &host)?;
+            connect(plan, sockets)?;
             plan.address(addresses, routes);
             Dns::default()
         }
         Addressing::Delegated(delegate) => {
-            let reserved = reserve(request, delegate, || connect(plan, netns, &host))?;
+            let reserved = reserve(request, delegate, || connect(plan, sockets))?;
             plan.address(&reserved.ips, &reserved.routes);
             reserved.dns
         }
@@ -91,13 +91,13 @@ fn build(
     let mut plan = plan.clone();
     state.write(attachment)?;
     step();
-    forwarding::enable(&plan, &inside, netns, &host)?;
-    tell(&host, &outside, &plan.outside())?;
+    forwarding::enable(&plan, sockets)?;
+    tell(&mut sockets.of(&outside)?.socket, &outside, &plan.outside())?;
     step();
-    tell(netns, &inside, &plan.inside())?;
+    tell(&mut sockets.of(&inside)?.socket, &inside, &plan.inside())?;
     if plan.has_v6() {
-        settle(&host, &outside, true)?;
-        settle(netns, &inside, false)?;
+        settle(&mut sockets.of(&outside)?.socket, &outside, true)?;
+        settle(&mut sockets.of(&inside)?.socket, &inside, false)?;
     }
     step();
     if request.masquerade {
@@ -122,13 +122,13 @@ fn masquerade(
 }
 
 /// Makes the wire and brings it up.
-fn connect(plan: &Plan, netns: &Netns, host: &Netns) -> Result<(), PluginError> {
-    wire::create(&plan.wire)?;
+fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
+    wire::create_all_by(sockets, std::slice::from_ref(&plan.wire))?;
     step();
     let [inside, outside] = &plan.wire.ends;
-    forwarding::prepare(host, outside)?;
-    raise(host, outside)?;
-    raise(netns, inside)?;
+    forwarding::prepare(sockets.of(outside)?, outside)?;
+    raise(&mut sockets.of(outside)?.socket, outside)?;
+    raise(&mut sockets.of(inside)?.socket, inside)?;
     step();
     Ok(())
 }

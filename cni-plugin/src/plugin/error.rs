@@ -102,6 +102,9 @@ pub enum PluginError {
     /// A namespace could not be entered or left.
     #[error(transparent)]
     Netns(#[from] NetnsError),
+    /// There is no socket in a namespace.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
     /// A namespace could not be observed.
     #[error("cannot observe {}", .netns.display())]
     Observe {
@@ -180,7 +183,7 @@ impl PluginError {
             },
             Self::OldIpam { .. } => 50,
             Self::InterfaceExists { .. } => 100,
-            Self::Wire(_) | Self::Netns(_) | Self::Observe { .. } => 101,
+            Self::Wire(_) | Self::Netns(_) | Self::Netlink(_) | Self::Observe { .. } => 101,
             Self::Tell(_) | Self::Setting(_) | Self::Node { .. } => 102,
             Self::Disagreement(_) => 103,
             Self::Pod(_) | Self::Function(FunctionError::Link { .. }) => 104,

@@ -16,7 +16,7 @@ use super::error::{ConfigurationError, PluginError, chain};
 use super::fault::step;
 use super::result::{Address, Dns, Interface, Outcome, ResultRoute};
 use super::state::{Attachment, Delegate, Holding, Kind, NetnsRecord, State};
-use crate::netns::Netns;
+use crate::inside::Inside;
 use crate::vf::{Device, Sysfs};
 use crate::wire::Place;
 
@@ -93,8 +93,7 @@ pub(crate) fn attach(
     request: &Request,
     function: &FunctionRequest<'_>,
 ) -> Result<Outcome, PluginError> {
-    let netns = super::open(&request.netns)?;
-    super::check_free(&netns, &request.netns, [&request.name.interface])?;
+    let mut container = super::open_free(&request.netns, [&request.name.interface])?;
     let sysfs = Sysfs::default();
     let delegate = match &request.addressing {
         Addressing::Delegated(delegate) => {
@@ -105,7 +104,7 @@ pub(crate) fn attach(
     };
     let record = NetnsRecord {
         path: request.netns.clone(),
-        id: netns.id(),
+        id: container.netns.id(),
     };
     let wanted = wanted(&sysfs, request, function, record.clone())?;
     let mut attachment = Attachment {
@@ -119,7 +118,14 @@ pub(crate) fn attach(
     step();
     state.write(&attachment)?;
     step();
-    let attached = build(state, &sysfs, &mut attachment, request, &wanted, &netns);
+    let attached = build(
+        state,
+        &sysfs,
+        &mut attachment,
+        request,
+        &wanted,
+        &mut container,
+    );
     if attached.is_err() {
         // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
         for error in detach(state, &attachment, None) {
@@ -186,12 +192,12 @@ fn build(
     attachment: &mut Attachment,
     request: &Request,
     wanted: &Wanted<'_>,
-    netns: &Netns,
+    container: &mut Inside,
 ) -> Result<Outcome, PluginError> {
     let mut connected = None;
     let mut connect = || -> Result<(), PluginError> {
         let (holding, _) = take::take(state, sysfs, wanted)?;
-        let device = enter::enter(&holding, netns)?;
+        let device = enter::enter(&holding, &container.netns)?;
         connected = Some((holding, device));
         Ok(())
     };
@@ -218,7 +224,7 @@ fn build(
     state.write(attachment)?;
     step();
     if let Some(end) = holding.end(Place::Netns(request.netns.clone())) {
-        tell(netns, &end, &plan.end())?;
+        tell(&mut container.socket, &end, &plan.end())?;
         step();
     }
     Ok(outcome(&holding, device.as_ref(), plan, request, dns))

@@ -14,10 +14,11 @@ use super::function::{node, restore};
 use super::pod::{Pod, mtu};
 use super::result::Interface;
 use super::state::{Attachment, AttachmentName, Kind, NetnsRecord, NodeKey, State, StateError};
+use crate::inside::Inside;
 use crate::links::{Link, LinkType, Peer};
 use crate::name::InterfaceName;
 use crate::netns::Netns;
-use crate::wire::{self, Place, Wire};
+use crate::wire::{self, Place, Sockets, Wire};
 
 pub(crate) mod expected;
 mod neighbour;
@@ -45,20 +46,19 @@ pub fn join(
     pod: Pod,
     functions: &FunctionConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
-    let netns = super::open(path)?;
-    super::check_free(&netns, path, pod.links.iter().map(|link| &link.interface))?;
+    let own = super::open_free(path, pod.links.iter().map(|link| &link.interface))?;
     let attachment = Attachment {
         name: name.clone(),
         netns: NetnsRecord {
             path: path.to_owned(),
-            id: netns.id(),
+            id: own.netns.id(),
         },
         kind: Kind::Node(pod.clone()),
     };
     step();
     state.write(&attachment)?;
     step();
-    let joined = meet(state, &attachment, &pod, &netns, functions);
+    let joined = meet(state, &attachment, &pod, own, functions);
     if joined.is_err() {
         // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
         for error in leave(state, &attachment) {
@@ -132,13 +132,16 @@ fn meet(
     state: &State,
     attachment: &Attachment,
     pod: &Pod,
-    netns: &Netns,
+    own: Inside,
     functions: &FunctionConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
+    let place = Place::Netns(attachment.netns.path.clone());
+    let mut sockets = Sockets::default();
+    sockets.keep(attachment.netns.path.clone(), own);
     let _locks = state.lock(nodes(pod))?;
     step();
     check_node(state, attachment, pod)?;
-    let neighbours = neighbours(state, attachment, pod)?;
+    let neighbours = neighbours(state, attachment, pod, &mut sockets)?;
     let meetings: Vec<Meeting<'_>> = meetings(pod, &neighbours);
     state.publish(&pod.key(), &attachment.name)?;
     step();
@@ -147,22 +150,23 @@ fn meet(
     }
     step();
     let settings = pod.settings()?;
-    tell::namespace(pod, netns, &settings)?;
+    tell::namespace(pod, sockets.at(&place)?, &settings)?;
     step();
     let wires: Vec<Wire> = meetings
         .iter()
         .filter_map(|meeting| wire(attachment, pod, meeting, &neighbours))
         .collect();
-    wire::create_all(&wires)?;
+    wire::create_all_by(&mut sockets, &wires)?;
     step();
     let mut interfaces = interfaces(&wires);
-    interfaces.extend(node::attach(state, attachment, pod, netns, functions)?);
-    tell::own(pod, netns, &settings, &meetings, &neighbours)?;
+    let own = sockets.at(&place)?;
+    interfaces.extend(node::attach(state, attachment, pod, &own.netns, functions)?);
+    tell::own(pod, own, &settings, &meetings, &neighbours)?;
     step();
     tell::host(pod)?;
     step();
     for (key, neighbour) in &neighbours {
-        tell::neighbour(pod, key, neighbour, &meetings)?;
+        tell::neighbour(pod, key, neighbour, &meetings, &mut sockets)?;
         step();
     }
     Ok(interfaces)
@@ -188,19 +192,21 @@ fn wire(
     meeting: &Meeting<'_>,
     neighbours: &BTreeMap<NodeKey, Neighbour>,
 ) -> Option<Wire> {
-    let place = |attachment: &Attachment| Place::Netns(attachment.netns.path.clone());
     let far = match (&meeting.key, meeting.peer) {
         (Some(key), Peer::Node { interface, .. }) => {
             let neighbour = neighbours.get(key)?;
             let link = neighbour.pod.link(interface)?;
-            neighbour.pod.end(link, place(&neighbour.attachment))
+            neighbour.pod.end(link, neighbour.place())
         }
         (_, peer) => pod.host_end(far(peer)),
     };
     Some(Wire {
         group: pod.group(meeting.link, meeting.peer),
         mtu: mtu(meeting.link),
-        ends: [pod.end(meeting.link, place(attachment)), far],
+        ends: [
+            pod.end(meeting.link, Place::Netns(attachment.netns.path.clone())),
+            far,
+        ],
     })
 }
 

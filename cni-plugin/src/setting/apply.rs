@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
-use nix::net::if_::if_nametoindex;
 
 use super::Setting;
 use super::error::{ApplyError, SettingError};
 use super::message::{self, Way};
+use crate::inside::Inside;
 use crate::links::Route;
 use crate::name::InterfaceName;
 use crate::netlink::{Batch, Netlink, NetlinkError, Refusal};
@@ -28,22 +28,40 @@ const LOOPBACK: u32 = 1;
 /// # Errors
 /// The first [`SettingError`]; settings sent together with it may have been applied.
 pub fn apply(netns: &Netns, settings: &[Setting]) -> Result<(), SettingError> {
+    told(settings, || {
+        let inside = || Ok(tell(Way::Apply, &mut Netlink::route_here()?, settings)?);
+        netns.run(inside)?
+    })
+}
+
+/// The same, by a socket that is open already. The namespace is entered only for what no routing socket can tell.
+///
+/// # Errors
+/// As [`apply`].
+pub(crate) fn apply_by(inside: &mut Inside, settings: &[Setting]) -> Result<(), SettingError> {
+    let Inside { netns, socket } = inside;
+    told(settings, || {
+        if settings.iter().all(Setting::is_routing) {
+            return tell(Way::Apply, socket, settings);
+        }
+        netns.run(|| tell(Way::Apply, socket, settings))?
+    })
+}
+
+/// The first error of settings that were applied, or of the way to do so.
+fn told(
+    settings: &[Setting],
+    apply: impl FnOnce() -> Result<Vec<SettingError>, ApplyError>,
+) -> Result<(), SettingError> {
     let Some(first) = settings.first() else {
         return Ok(());
     };
-    let inside = netns.run(|| Teller::open(Way::Apply).map(|mut teller| teller.tell(settings)));
-    let failed = |source| SettingError {
+    let errors = apply().map_err(|source| SettingError {
         setting: Box::new(first.clone()),
         removing: false,
         source,
-    };
-    match inside
-        .map_err(|error| failed(error.into()))?
-        .map_err(failed)?
-    {
-        errors if errors.is_empty() => Ok(()),
-        mut errors => Err(errors.swap_remove(0)),
-    }
+    })?;
+    errors.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Removes settings, the last first. What is gone already is no error. A sysctl keeps its value: what it was before is
@@ -53,7 +71,7 @@ pub fn remove(netns: &Netns, settings: &[Setting]) -> Vec<SettingError> {
         return Vec::new();
     };
     let reversed: Vec<Setting> = settings.iter().rev().cloned().collect();
-    let inside = netns.run(|| Teller::open(Way::Remove).map(|mut teller| teller.tell(&reversed)));
+    let inside = netns.run(|| tell(Way::Remove, &mut Netlink::route_here()?, &reversed));
     let failed = |source| {
         vec![SettingError {
             setting: Box::new(first.clone()),
@@ -68,10 +86,20 @@ pub fn remove(netns: &Netns, settings: &[Setting]) -> Vec<SettingError> {
     }
 }
 
-/// Tells the namespace that the thread is in.
-struct Teller {
+/// Tells the namespace of a socket, in which the thread is, too, unless all settings are of routing. Goes on after errors
+/// where it removes.
+fn tell(
     way: Way,
-    socket: Netlink,
+    socket: &mut Netlink,
+    settings: &[Setting],
+) -> Result<Vec<SettingError>, ApplyError> {
+    Ok(Teller::new(way, socket)?.tell(settings))
+}
+
+/// Tells a namespace.
+struct Teller<'a> {
+    way: Way,
+    socket: &'a mut Netlink,
     sysctls: Sysctls,
     /// Indices of the interfaces that were named so far.
     indices: HashMap<InterfaceName, u32>,
@@ -81,9 +109,8 @@ struct Teller {
     errors: Vec<SettingError>,
 }
 
-impl Teller {
-    fn open(way: Way) -> Result<Self, ApplyError> {
-        let socket = Netlink::route_here()?;
+impl<'a> Teller<'a> {
+    fn new(way: Way, socket: &'a mut Netlink) -> Result<Self, ApplyError> {
         Ok(Self {
             way,
             socket,
@@ -137,9 +164,9 @@ impl Teller {
                 self.flush();
                 let (from, to) = (self.index(from)?, self.index(to)?);
                 if apply {
-                    return xdp::attach(&mut self.socket, from, to);
+                    return xdp::attach(self.socket, from, to);
                 }
-                xdp::detach(&mut self.socket, from)
+                xdp::detach(self.socket, from)
             }
             other => self.enqueue(other),
         }
@@ -182,13 +209,13 @@ impl Teller {
         })
     }
 
-    /// The index of an interface of the namespace that the thread is in.
+    /// The index of an interface of the namespace.
     fn index(&mut self, interface: &InterfaceName) -> Result<u32, ApplyError> {
         if let Some(index) = self.indices.get(interface) {
             return Ok(*index);
         }
-        let index = if_nametoindex(interface.as_str())
-            .map_err(|_| ApplyError::NoInterface(interface.clone()))?;
+        let index = self.socket.index_of(interface.as_str());
+        let index = index.ok_or_else(|| ApplyError::NoInterface(interface.clone()))?;
         self.indices.insert(interface.clone(), index);
         Ok(index)
     }
@@ -241,7 +268,7 @@ impl Teller {
     /// Whether the route that is there is the one that should be.
     fn same_route(&mut self, route: &Route) -> Result<(), ApplyError> {
         let interface = self.route_index(route)?;
-        let found = observe::routes(&mut self.socket)?;
+        let found = observe::routes(self.socket)?;
         if found.iter().any(|found| found.is(route, interface)) {
             return Ok(());
         }

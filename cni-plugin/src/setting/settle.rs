@@ -47,20 +47,19 @@ pub fn settle(netns: &Netns, settings: &[Setting]) -> Result<(), NetlinkError> {
 /// # Errors
 /// As [`settle`].
 pub(crate) fn settle_link(
-    netns: &Netns,
+    socket: &mut Netlink,
     name: &str,
     counts: impl Fn(&Ipv6Addr) -> bool,
 ) -> Result<(), NetlinkError> {
-    let mut socket = Netlink::route(netns)?;
     let deadline = Instant::now() + PATIENCE;
-    while is_coming_up(&mut socket, name)? && Instant::now() < deadline {
+    while is_coming_up(socket, name)? && Instant::now() < deadline {
         std::thread::sleep(PAUSE);
     }
     let Some(RouteNetlinkMessage::NewLink(link)) = socket.get(veth::by_name(name))? else {
         return Ok(());
     };
     let index = link.header.index;
-    while !are_usable(&mut socket, index, &counts)? && Instant::now() < deadline {
+    while !are_usable(socket, index, &counts)? && Instant::now() < deadline {
         std::thread::sleep(PAUSE);
     }
     Ok(())

@@ -25,11 +25,15 @@ pub fn create(wire: &Wire) -> Result<(), WireError> {
 /// The first [`WireError`]; wires before it are there. Undo with [`super::delete_all`], which also knows ends that were
 /// born but not yet marked.
 pub fn create_all(wires: &[Wire]) -> Result<(), WireError> {
-    let mut sockets = Sockets::default();
+    create_all_by(&mut Sockets::default(), wires)
+}
+
+/// The same, by sockets that are open already or stay open for what comes next.
+pub(crate) fn create_all_by(sockets: &mut Sockets, wires: &[Wire]) -> Result<(), WireError> {
     for wire in wires {
-        bear(&mut sockets, wire)?;
+        bear(sockets, wire)?;
         for end in &wire.ends {
-            mark(&mut sockets, end)?;
+            mark(sockets, end)?;
         }
     }
     Ok(())

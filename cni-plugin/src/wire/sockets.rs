@@ -1,45 +1,58 @@
-//! Namespaces of wire ends, each open with one socket inside, while several wires are made or deleted.
+//! Namespaces of wire ends, each open with one socket inside, while several wires are made, told things, or deleted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, Prop};
 use nix::errno::Errno;
 
 use super::{Place, WireEnd, WireError};
-use crate::netlink::Netlink;
-use crate::netns::Netns;
+use crate::inside::Inside;
+use crate::netlink::NetlinkError;
 use crate::veth;
 
 /// Namespaces that stay open at a time: two descriptors each, of the 1024 that a process may have by default.
 const OPEN: usize = 64;
 
-/// A namespace and a routing socket in it.
-pub(super) struct Inside {
-    pub(super) netns: Netns,
-    pub(super) socket: Netlink,
-}
-
 /// The open namespaces.
 #[derive(Default)]
-pub(super) struct Sockets(HashMap<Place, Inside>);
+pub(crate) struct Sockets(HashMap<Place, Inside>);
 
 impl Sockets {
-    /// The namespace of an end.
-    pub(super) fn of(&mut self, end: &WireEnd) -> Result<&mut Inside, WireError> {
-        if self.0.len() >= OPEN && !self.0.contains_key(&end.place) {
+    /// Keeps a namespace that is open already, as the one mounted at `path`.
+    pub(crate) fn keep(&mut self, path: PathBuf, inside: Inside) {
+        self.0.insert(Place::Netns(path), inside);
+    }
+
+    /// The namespace of a place.
+    pub(crate) fn at(&mut self, place: &Place) -> Result<&mut Inside, NetlinkError> {
+        if self.0.len() >= OPEN && !self.0.contains_key(place) {
             self.0.clear();
         }
-        match self.0.entry(end.place.clone()) {
+        match self.0.entry(place.clone()) {
             Entry::Occupied(open) => Ok(open.into_mut()),
-            Entry::Vacant(slot) => Ok(slot.insert(Inside::open(end)?)),
+            Entry::Vacant(slot) => Ok(slot.insert(Inside::of(place.open()?)?)),
         }
     }
-}
 
-impl Sockets {
+    /// The namespace of an end.
+    pub(crate) fn of(&mut self, end: &WireEnd) -> Result<&mut Inside, WireError> {
+        let boxed = || Box::new(end.clone());
+        self.at(&end.place).map_err(|error| match error {
+            NetlinkError::Netns(source) => WireError::Place {
+                end: boxed(),
+                source,
+            },
+            source => WireError::Socket {
+                end: boxed(),
+                source,
+            },
+        })
+    }
+
     /// The namespaces of both ends of a wire, the second as a descriptor that is valid as long as the first is borrowed.
     pub(super) fn pair(
         &mut self,
@@ -55,21 +68,6 @@ impl Sockets {
 }
 
 impl Inside {
-    fn open(end: &WireEnd) -> Result<Self, WireError> {
-        let boxed = || Box::new(end.clone());
-        let opened = end.place.open();
-        let netns = opened.map_err(|source| WireError::Place {
-            end: boxed(),
-            source,
-        })?;
-        let opened = Netlink::route(&netns);
-        let socket = opened.map_err(|source| WireError::Socket {
-            end: boxed(),
-            source,
-        })?;
-        Ok(Self { netns, socket })
-    }
-
     /// The link with the name or, failing that, the alternative name of an end.
     pub(super) fn find(&mut self, end: &WireEnd) -> Result<Option<LinkMessage>, WireError> {
         for name in [end.interface.as_str(), &end.altname] {

@@ -3,39 +3,40 @@
 use std::path::Path;
 
 use super::{Plan, WireEnd};
+use crate::inside::Inside;
 use crate::netns::{Netns, NetnsError};
 use crate::plugin::error::PluginError;
 use crate::setting::{self, Setting};
 use crate::sysctl::SysctlKey;
+use crate::wire::Sockets;
 
 /// Turns on what is off, for the families of the container's addresses. A value that is right is not written: the
 /// sysctls of the host may be read-only to this process.
-pub(super) fn enable(
-    plan: &Plan,
-    inside: &WireEnd,
-    netns: &Netns,
-    host: &Netns,
-) -> Result<(), PluginError> {
+pub(super) fn enable(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
+    let [inside, outside] = &plan.wire.ends;
     let has = |v4| {
         plan.addresses
             .iter()
             .any(|address| address.address.addr().is_ipv4() == v4)
     };
     if has(true) {
-        ensure(host, &["net", "ipv4", "ip_forward"], "1")?;
+        let key = ["net", "ipv4", "ip_forward"];
+        ensure(sockets.of(outside)?, &key, "1")?;
     }
     if has(false) {
-        ensure(host, &["net", "ipv6", "conf", "all", "forwarding"], "1")?;
+        let key = ["net", "ipv6", "conf", "all", "forwarding"];
+        ensure(sockets.of(outside)?, &key, "1")?;
         // Runtimes make namespaces with IPv6 off where the first network has none.
         let name = inside.interface.as_str();
-        ensure(netns, &["net", "ipv6", "conf", name, "disable_ipv6"], "0")?;
+        let key = ["net", "ipv6", "conf", name, "disable_ipv6"];
+        ensure(sockets.of(inside)?, &key, "0")?;
     }
     Ok(())
 }
 
 /// Before the host's end is up: its link-local address, without which the host asks for no neighbour behind it
 /// (`ndisc_solicit`, net/ipv6/ndisc.c), needs no second for duplicate address detection, as nobody else can have it.
-pub(super) fn prepare(host: &Netns, outside: &WireEnd) -> Result<(), PluginError> {
+pub(super) fn prepare(host: &mut Inside, outside: &WireEnd) -> Result<(), PluginError> {
     let parts = [
         "net",
         "ipv6",
@@ -48,12 +49,12 @@ pub(super) fn prepare(host: &Netns, outside: &WireEnd) -> Result<(), PluginError
         value: "0".to_owned(),
         if_present: true,
     };
-    Ok(setting::apply(host, &[setting])?)
+    Ok(setting::apply_by(host, &[setting])?)
 }
 
-fn ensure(netns: &Netns, parts: &[&str], value: &str) -> Result<(), PluginError> {
+fn ensure(inside: &mut Inside, parts: &[&str], value: &str) -> Result<(), PluginError> {
     let key = SysctlKey::from_parts(parts);
-    if read(netns, &key)?.is_some_and(|found| found.trim_end() == value) {
+    if read(&inside.netns, &key)?.is_some_and(|found| found.trim_end() == value) {
         return Ok(());
     }
     let setting = Setting::Sysctl {
@@ -61,7 +62,7 @@ fn ensure(netns: &Netns, parts: &[&str], value: &str) -> Result<(), PluginError>
         value: value.to_owned(),
         if_present: false,
     };
-    Ok(setting::apply(netns, &[setting])?)
+    Ok(setting::apply_by(inside, &[setting])?)
 }
 
 fn read(netns: &Netns, key: &SysctlKey) -> Result<Option<String>, NetnsError> {

@@ -11,12 +11,10 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
-use nix::net::if_::if_nametoindex;
 
 use super::WireEnd;
 use super::plan::{EndPlan, EndRoute};
 use crate::netlink::{Batch, Netlink, NetlinkError};
-use crate::netns::Netns;
 use crate::setting::settle_link;
 
 /// What an end could not be told.
@@ -41,8 +39,8 @@ pub enum TellError {
 }
 
 /// Brings an end up.
-pub(crate) fn raise(netns: &Netns, end: &WireEnd) -> Result<(), TellError> {
-    told(netns, end, |index| {
+pub(crate) fn raise(socket: &mut Netlink, end: &WireEnd) -> Result<(), TellError> {
+    told(socket, end, |index| {
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.header.change_mask = LinkFlags::Up;
@@ -53,8 +51,8 @@ pub(crate) fn raise(netns: &Netns, end: &WireEnd) -> Result<(), TellError> {
 }
 
 /// Tells an end its addresses and routes.
-pub(crate) fn tell(netns: &Netns, end: &WireEnd, plan: &EndPlan) -> Result<(), TellError> {
-    told(netns, end, |index| {
+pub(crate) fn tell(socket: &mut Netlink, end: &WireEnd, plan: &EndPlan) -> Result<(), TellError> {
+    told(socket, end, |index| {
         let addresses = plan.addresses.iter().map(|(net, alone)| {
             let text = format!("add the address {net} (RTM_NEWADDR)");
             (
@@ -74,9 +72,13 @@ pub(crate) fn tell(netns: &Netns, end: &WireEnd, plan: &EndPlan) -> Result<(), T
 /// Waits until an end is in operation and its IPv6 addresses are usable: workers of the kernel see to both, and until then
 /// the end answers nobody who asks for a neighbour, who waits a second before asking again. `link_local` says whether
 /// that address counts as well, by which the host asks for neighbours; a container's may be a second in coming.
-pub(crate) fn settle(netns: &Netns, end: &WireEnd, link_local: bool) -> Result<(), TellError> {
+pub(crate) fn settle(
+    socket: &mut Netlink,
+    end: &WireEnd,
+    link_local: bool,
+) -> Result<(), TellError> {
     let counts = |address: &Ipv6Addr| link_local || !address.is_unicast_link_local();
-    let settled = settle_link(netns, end.interface.as_str(), counts);
+    let settled = settle_link(socket, end.interface.as_str(), counts);
     settled.map_err(|source| TellError::Refused {
         what: "wait for IPv6 (RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE)".to_owned(),
         end: Box::new(end.clone()),
@@ -88,7 +90,7 @@ pub(crate) fn settle(netns: &Netns, end: &WireEnd, link_local: bool) -> Result<(
 type Request = (String, RouteNetlinkMessage, u16);
 
 fn told(
-    netns: &Netns,
+    socket: &mut Netlink,
     end: &WireEnd,
     requests: impl FnOnce(u32) -> Vec<Request>,
 ) -> Result<(), TellError> {
@@ -98,13 +100,8 @@ fn told(
         end: boxed(),
         source,
     };
-    let inside = netns.run(|| {
-        let index = if_nametoindex(end.interface.as_str());
-        index.map(|index| (index, Netlink::route_here()))
-    });
-    let inside = inside.map_err(|error| failed("enter the namespace", error.into()))?;
-    let (index, socket) = inside.map_err(|_| TellError::Gone { end: boxed() })?;
-    let mut socket = socket.map_err(|source| failed("open a socket", source))?;
+    let index = socket.index_of(end.interface.as_str());
+    let index = index.ok_or_else(|| TellError::Gone { end: boxed() })?;
     let requests = requests(index);
     let mut batch = Batch::default();
     let mut texts = Vec::new();

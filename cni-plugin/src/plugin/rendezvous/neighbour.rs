@@ -3,18 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::far;
+use crate::inside::Inside;
 use crate::links::Peer;
-use crate::netns::Netns;
 use crate::plugin::agreement::{Disagreement, agree};
 use crate::plugin::error::PluginError;
 use crate::plugin::pod::Pod;
 use crate::plugin::state::{Attachment, NodeKey, State};
+use crate::wire::{Place, Sockets};
 
 /// A pod that is there, at the far end of a link.
 pub(super) struct Neighbour {
     pub(super) attachment: Attachment,
     pub(super) pod: Pod,
-    pub(super) netns: Netns,
+}
+
+impl Neighbour {
+    /// Where its namespace is.
+    pub(super) fn place(&self) -> Place {
+        Place::Netns(self.attachment.netns.path.clone())
+    }
 }
 
 /// Whether the node is this pod's to be, and has what others say of it.
@@ -52,11 +59,12 @@ pub(super) fn check_node(
     Ok(())
 }
 
-/// The pods at the far ends that are there, each of which must agree.
+/// The pods at the far ends that are there, each of which must agree. Their namespaces are left open.
 pub(super) fn neighbours(
     state: &State,
     attachment: &Attachment,
     pod: &Pod,
+    sockets: &mut Sockets,
 ) -> Result<BTreeMap<NodeKey, Neighbour>, PluginError> {
     let mut neighbours = BTreeMap::new();
     for (link, peer) in pod.peers() {
@@ -69,10 +77,10 @@ pub(super) fn neighbours(
             && let Some(other) = state.node(&key)?
             && let (Some(other_pod), Some(netns)) = (other.pod().cloned(), other.netns.open())
         {
+            sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
             let neighbour = Neighbour {
                 attachment: other,
                 pod: other_pod,
-                netns,
             };
             neighbours.insert(key.clone(), neighbour);
         }

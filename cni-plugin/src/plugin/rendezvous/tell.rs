@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use nix::net::if_::if_nametoindex;
-
 use super::neighbour::Neighbour;
 use super::{Meeting, far};
+use crate::inside::Inside;
 use crate::links::{Peer, Plane};
 use crate::netns::Netns;
 use crate::plugin::error::PluginError;
@@ -13,18 +12,23 @@ use crate::plugin::pod::Pod;
 use crate::plugin::readiness::{Interfaces, ready, renewed};
 use crate::plugin::state::NodeKey;
 use crate::setting::{self, Setting};
+use crate::wire::Sockets;
 
 /// Tells the pod's namespace its own sysctls. Links have to come later: they take what is said of `default` from there.
-pub(super) fn namespace(pod: &Pod, netns: &Netns, settings: &[Setting]) -> Result<(), PluginError> {
+pub(super) fn namespace(
+    pod: &Pod,
+    own: &mut Inside,
+    settings: &[Setting],
+) -> Result<(), PluginError> {
     let settings = settings.iter().filter(|setting| setting.is_of_namespace());
     let settings: Vec<_> = settings.cloned().collect();
-    setting::apply(netns, &settings).map_err(|source| node_error(pod, source))
+    setting::apply_by(own, &settings).map_err(|source| node_error(pod, source))
 }
 
 /// Tells the pod what the links that exist allow.
 pub(super) fn own(
     pod: &Pod,
-    netns: &Netns,
+    own: &mut Inside,
     settings: &[Setting],
     meetings: &[Meeting<'_>],
     neighbours: &BTreeMap<NodeKey, Neighbour>,
@@ -43,7 +47,7 @@ pub(super) fn own(
             settings.push(setting::far_end(meeting.link.interface.clone()));
         }
     }
-    setting::apply(netns, &settings).map_err(|source| node_error(pod, source))
+    setting::apply_by(own, &settings).map_err(|source| node_error(pod, source))
 }
 
 /// Tells the host's namespace about the ends that are there.
@@ -67,24 +71,24 @@ pub(super) fn neighbour(
     key: &NodeKey,
     neighbour: &Neighbour,
     meetings: &[Meeting<'_>],
+    sockets: &mut Sockets,
 ) -> Result<(), PluginError> {
     let other = &neighbour.pod;
     let met = meetings
         .iter()
         .filter(|meeting| meeting.key.as_ref() == Some(key));
     let new: Interfaces = met.map(|meeting| far(meeting.peer).clone()).collect();
-    let existing = neighbour.netns.run(|| {
-        let links = other.links.iter().map(|link| link.interface.clone());
-        links
-            .filter(|interface| if_nametoindex(interface.as_str()).is_ok())
-            .collect()
-    })?;
+    let inside = sockets.at(&neighbour.place())?;
+    let links = other.links.iter().map(|link| link.interface.clone());
+    let existing = links
+        .filter(|interface| inside.socket.index_of(interface.as_str()).is_some())
+        .collect();
     let mut settings = renewed(&other.settings()?, &other.links, &existing, &new);
     settings.retain(|setting| !setting.is_inherited());
     if pod.forwarding.plane == Plane::Xdp {
         settings.extend(new.into_iter().map(setting::far_end));
     }
-    setting::apply(&neighbour.netns, &settings).map_err(|source| node_error(other, source))
+    setting::apply_by(inside, &settings).map_err(|source| node_error(other, source))
 }
 
 fn node_error(pod: &Pod, source: setting::SettingError) -> PluginError {
