@@ -29,7 +29,7 @@ const LOOPBACK: u32 = 1;
 /// The first [`SettingError`]; settings sent together with it may have been applied.
 pub fn apply(netns: &Netns, settings: &[Setting]) -> Result<(), SettingError> {
     told(settings, || {
-        let inside = || Ok(tell(Way::Apply, &mut Netlink::route_here()?, settings)?);
+        let inside = || tell(Way::Apply, &mut Netlink::route_here()?, settings);
         netns.run(inside)?
     })
 }
