@@ -23,6 +23,7 @@ mod error;
 mod fault;
 pub mod function;
 pub mod gc;
+mod gone;
 mod ipam;
 pub(crate) mod json;
 mod log;

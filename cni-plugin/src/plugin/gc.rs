@@ -9,11 +9,11 @@ use super::configuration::ValidAttachment;
 use super::environment::Identifier;
 use super::error::PluginError;
 use super::function;
+use super::gone::Inhabited;
 use super::ipam::IpamError;
 use super::state::{Attachment, Delegate, Kind, State};
 use super::version::Verb;
 use super::{attach::ipam, rendezvous};
-use crate::netns;
 
 /// The age from which on a file that is still being written is one whose call was killed: calls take milliseconds.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -67,27 +67,17 @@ pub fn sweep(state: &State) -> Vec<PluginError> {
 }
 
 /// The attachments whose container is gone, of all networks, and the records that cannot be read. A container is gone if
-/// its namespace is no more where it was and no process is in it: the runtime may keep it mounted where the caller's
-/// mount namespace does not show it.
+/// its namespace is no more where it was and no process is in it.
 ///
 /// # Errors
 /// [`PluginError`], if the state or the processes cannot be listed.
 pub fn stale(state: &State) -> Result<(Vec<Attachment>, Vec<PluginError>), PluginError> {
     let (mut attachments, errors) = state.list()?;
-    attachments.retain(|attachment| attachment.netns.open().is_none());
-    retain_uninhabited(&mut attachments)?;
+    Inhabited::default().retain_gone(&mut attachments, |attachment| &attachment.netns)?;
     Ok((
         attachments,
         errors.into_iter().map(PluginError::from).collect(),
     ))
-}
-
-fn retain_uninhabited(attachments: &mut Vec<Attachment>) -> Result<(), PluginError> {
-    if !attachments.is_empty() {
-        let inhabited = netns::inhabited()?;
-        attachments.retain(|attachment| !inhabited.contains(&attachment.netns.id));
-    }
-    Ok(())
 }
 
 /// Removes what would be in the way of addresses that are about to be attached to a network, for runtimes that may not
@@ -115,8 +105,8 @@ pub(crate) fn sweep_before(
         }
         Kind::Function { .. } | Kind::Node(_) => false,
     });
-    if let Err(error) = retain_uninhabited(&mut others) {
-        errors.push(error);
+    if let Err(error) = Inhabited::default().retain_gone(&mut others, |other| &other.netns) {
+        errors.push(error.into());
         others.clear();
     }
     for attachment in ours.iter().chain(&others) {

@@ -219,6 +219,31 @@ fn a_process_keeps_the_namespace_that_the_runtime_lost() {
 }
 
 #[test]
+fn a_container_whose_namespace_is_mounted_nowhere_keeps_its_own() {
+    machine(|machine| {
+        let asked = all(&functions(0)[0].address.to_string());
+        let netns = machine.netns("a");
+        Call::new(machine, "ADD", "a", &asked).ok();
+        let sleeper = netns.run(|| Command::new("sleep").arg("600").spawn());
+        let mut sleeper = sleeper.unwrap().unwrap();
+        // The mount namespace of the next caller may not show where the first one mounted it.
+        machine.remove("a");
+        machine.netns("b");
+        let add = Call::new(machine, "ADD", "b", &asked);
+        let error = add.fails(11);
+        assert!(error.contains("held"), "{error}");
+        assert!(tell(&netns, "ip -d link show net1").contains("02:00:00:00:aa:01"));
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        drop(netns);
+        add.ok();
+        Call::new(machine, "DEL", "a", &asked).ok();
+        assert_eq!(crate::attributes::attributes(machine, 0)["trust"], true);
+        Call::new(machine, "DEL", "b", &asked).ok();
+    });
+}
+
+#[test]
 fn a_namespace_that_nobody_can_enter_is_left_by_binding_the_driver_anew() {
     machine(|machine| {
         let function = &functions(0)[5];

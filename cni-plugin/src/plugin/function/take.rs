@@ -8,6 +8,7 @@ use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::Netlink;
 use crate::plugin::error::{PluginError, chain};
 use crate::plugin::fault::step;
+use crate::plugin::gone::Inhabited;
 use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, State, WireShare};
 use crate::vf::{
     Attributes, Device, Inside, PciAddress, Physical, Sysfs, VFIO, VfOptions, VirtualFunction,
@@ -94,14 +95,15 @@ fn taken(
     physical: &[PciAddress],
 ) -> Result<Vec<Holding>, PluginError> {
     let mut taken = Vec::new();
+    let inhabited = Inhabited::default();
     for holding in state.holdings()? {
         let again = holding.owner == *wanted.owner
             && holding
                 .inside
                 .as_ref()
                 .is_none_or(|inside| inside.name == wanted.interface);
-        let stale = again || holding.netns.open().is_none();
-        if stale && physical.contains(&holding.physical) {
+        let ours = physical.contains(&holding.physical);
+        if ours && (again || inhabited.lacks(&holding.netns)?) {
             tracing::info!(function = %holding.function, holder = holding.holder, "giving back");
             match restore::restore(state, sysfs, &holding) {
                 Ok(()) => continue,
