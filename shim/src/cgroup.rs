@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use tree::{collect_processes, delegate, enter, make, remove_tree, subdirectories, write};
 
-pub(crate) use device::DeviceLimit;
+pub(crate) use device::{DeviceLimit, DeviceNumber};
 pub use error::CgroupError;
 pub(crate) use hierarchy::unescape;
 pub(crate) use hierarchy::{Hierarchies, Hierarchy, Version};

@@ -70,7 +70,7 @@ pub enum ContainerError {
         source: io::Error,
     },
     /// Its process cannot be confined.
-    #[error("failed to confine the container's process (seccomp, capset)")]
+    #[error("failed to confine the container's process (setrlimit, seccomp, capset)")]
     Confine(#[source] io::Error),
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use crate::container::{ContainerError, keep_capabilities};
 use crate::seccomp::Filter;
 use crate::spec::{Confinement, lookup};
@@ -65,6 +67,13 @@ pub(crate) fn launch(args: &[String], confinement: &Confinement, report: &OwnedF
 
 fn confine(confinement: &Confinement) -> io::Result<()> {
     reset_signals();
+    if confinement.locks_memory {
+        let unlimited = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        setrlimit(Resource::Memlock, unlimited)?;
+    }
     // The filter first: it asks for SYS_ADMIN, and leaves capset(2) and prctl(2) allowed.
     if confinement.seccomp {
         Filter::new(&confinement.capabilities).install()?;

@@ -30,6 +30,9 @@ pub struct Confinement {
     pub seccomp: bool,
     /// Whether execve(2) may grant privileges.
     pub no_new_privileges: bool,
+    /// Whether it may lock any amount of memory; the limit is as found otherwise.
+    #[serde(default)]
+    pub locks_memory: bool,
     /// Who runs it.
     pub identity: Identity,
     /// Its environment, `NAME=VALUE`.
@@ -79,7 +82,7 @@ pub struct Parts<'a> {
     pub capabilities: Capabilities,
     /// Mounts of volumes, prepared.
     pub volumes: Vec<Mount>,
-    /// Devices of a privileged container.
+    /// Devices of the host: of a privileged container all, of another those that it is given.
     pub devices: Vec<LinuxDevice>,
 }
 
@@ -117,6 +120,7 @@ pub fn build(
         capabilities: parts.capabilities.clone(),
         seccomp: !workload.privileged,
         no_new_privileges: workload.no_new_privileges,
+        locks_memory: workload.locks_memory,
         cwd: working_directory(workload, image)?,
         identity: parts.identity.clone(),
         env,
@@ -157,8 +161,8 @@ fn linux(workload: &Workload, parts: &Parts<'_>) -> Result<Linux, OciSpecError> 
     Ok(linux)
 }
 
-/// The process as libcontainer is to start it: with the two capabilities more that the confinement itself needs (a
-/// filter asks for `SYS_ADMIN`, the bounding set for SETPCAP), and without a filter.
+/// The process as libcontainer is to start it: with the capabilities more that the confinement itself needs (a filter asks
+/// for `SYS_ADMIN`, the bounding set for SETPCAP, a limit that is raised for `SYS_RESOURCE`), and without a filter.
 fn process(args: Vec<String>, confinement: &Confinement) -> Result<Process, OciSpecError> {
     let identity = &confinement.identity;
     let user = UserBuilder::default()
@@ -167,6 +171,7 @@ fn process(args: Vec<String>, confinement: &Confinement) -> Result<Process, OciS
         .additional_gids(identity.additional_gids.clone());
     let mut capabilities = confinement.capabilities.clone();
     capabilities.extend([Capability::SysAdmin, Capability::Setpcap]);
+    capabilities.extend(confinement.locks_memory.then_some(Capability::SysResource));
     let mut process = ProcessBuilder::default()
         .user(user.build()?)
         .args(args)

@@ -32,6 +32,12 @@ pub struct Workload {
     pub mounts: Vec<Mount>,
     /// Limits of its control group.
     pub resources: Resources,
+    /// Character devices of the host that it may use besides those of every container, by their paths below `/dev`.
+    #[serde(default)]
+    pub devices: Vec<PathBuf>,
+    /// Whether it may lock any amount of memory (`RLIMIT_MEMLOCK`), as a process does that drives a device by VFIO.
+    #[serde(default)]
+    pub locks_memory: bool,
 }
 
 /// The user of a container's process.

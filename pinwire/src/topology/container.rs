@@ -128,6 +128,9 @@ fn workload(spec: &Spec, container: &pod::Container, tree: &Tree, report: &mut R
         no_new_privileges: context.allow_privilege_escalation == Some(false),
         mounts: Vec::new(),
         resources: resources::read(&container.resources, tree.value("resources"), report),
+        // What it is given of this host, it is given when it starts.
+        devices: Vec::new(),
+        locks_memory: false,
         env,
     }
 }

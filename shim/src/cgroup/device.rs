@@ -1,6 +1,7 @@
 //! Which devices the processes of a container may open. Version 2 has no controller for that but asks a BPF program
 //! (Documentation/admin-guide/cgroup-v2.rst, "Device controller"); version 1 has one that takes rules. Both let a
-//! container make any node, which the devices filesystem and images need, but open only those that every container has.
+//! container make any node, which the devices filesystem and images need, but open only those that every container has, and
+//! those that it is given.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,6 +15,9 @@ use crate::syscall::{attach_device_program, load_device_program};
 /// Character devices by their major number and, where not all, minor numbers: null, zero, full, random and urandom; tty,
 /// console and ptmx; the terminals of a devpts.
 const DEVICES: [(i32, &[i32]); 3] = [(1, &[3, 5, 7, 8, 9]), (5, &[0, 1, 2]), (136, &[])];
+
+/// A character device by its major and minor number.
+pub(crate) type DeviceNumber = (i32, i32);
 
 /// How the devices of containers are limited on this host.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl DeviceLimit {
     pub(crate) fn detect(topology: &Cgroup) -> Self {
         let program = topology
             .unified_directory()
-            .and_then(|_| load_device_program(&program()).ok());
+            .and_then(|_| load_device_program(&program(&[])).ok());
         match program {
             Some(program) => Self::Program(program),
             None if topology.hierarchies().of("devices").is_some() => Self::Controller,
@@ -39,22 +43,22 @@ impl DeviceLimit {
         }
     }
 
-    /// Limits the devices of the processes of a group.
+    /// Limits the devices of the processes of a group to those of every container and the ones that are given.
     ///
     /// # Errors
     /// [`CgroupError::Devices`], [`CgroupError::Write`].
-    pub(crate) fn apply(&self, group: &Cgroup) -> Result<(), CgroupError> {
+    pub(crate) fn apply(&self, group: &Cgroup, given: &[DeviceNumber]) -> Result<(), CgroupError> {
         match self {
-            Self::Program(program) => group
+            Self::Program(common) => group
                 .unified_directory()
-                .map_or(Ok(()), |directory| attach(program, directory)),
+                .map_or(Ok(()), |directory| attach(common, given, directory)),
             Self::Controller => group
                 .hierarchies()
                 .of("devices")
                 .map_or(Ok(()), |hierarchy| {
                     let directory = group.directory(hierarchy);
                     write(&directory.join("devices.deny"), "a")?;
-                    rules()
+                    rules(given)
                         .iter()
                         .try_for_each(|rule| write(&directory.join("devices.allow"), rule))
                 }),
@@ -63,20 +67,33 @@ impl DeviceLimit {
     }
 }
 
-fn attach(program: &OwnedFd, directory: PathBuf) -> Result<(), CgroupError> {
+/// Attaches the program that all containers share, or one of its own to a group that is given more.
+fn attach(common: &OwnedFd, given: &[DeviceNumber], directory: PathBuf) -> Result<(), CgroupError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let group = rustix::fs::open(&directory, flags, Mode::empty()).map_err(io::Error::from);
-    let attached = group.and_then(|group| attach_device_program(program, &group));
+    let attached = group.and_then(|group| {
+        if given.is_empty() {
+            return attach_device_program(common, &group);
+        }
+        attach_device_program(&load_device_program(&program(given))?, &group)
+    });
     attached.map_err(|source| CgroupError::Devices {
         path: directory,
         source,
     })
 }
 
+/// The devices that are allowed: those of every container, then the given ones.
+fn allowed(given: &[DeviceNumber]) -> impl Iterator<Item = (i32, &[i32])> {
+    let given = given.iter();
+    let given = given.map(|(major, minor)| (*major, std::slice::from_ref(minor)));
+    DEVICES.into_iter().chain(given)
+}
+
 /// The rules of version 1.
-fn rules() -> Vec<String> {
+fn rules(given: &[DeviceNumber]) -> Vec<String> {
     let mut rules = vec!["c *:* m".to_owned(), "b *:* m".to_owned()];
-    for (major, minors) in DEVICES {
+    for (major, minors) in allowed(given) {
         rules.extend(minors.iter().map(|minor| format!("c {major}:{minor} rwm")));
         rules.extend(minors.is_empty().then(|| format!("c {major}:* rwm")));
     }
@@ -84,7 +101,7 @@ fn rules() -> Vec<String> {
 }
 
 /// The program: given `struct bpf_cgroup_dev_ctx` (linux/bpf.h), returns 1 to allow and 0 to refuse.
-fn program() -> Vec<u64> {
+fn program(given: &[DeviceNumber]) -> Vec<u64> {
     const CHARACTER: i32 = 2;
     const MAKE_NODE: i32 = 1;
     let [result, context, kind, access, major, minor] = [0, 1, 2, 3, 4, 5];
@@ -96,7 +113,7 @@ fn program() -> Vec<u64> {
         instruction(LOAD, major, context, 4, 0),
         instruction(LOAD, minor, context, 8, 0),
     ];
-    let tests: usize = DEVICES.iter().map(|(_, minors)| 1 + minors.len()).sum();
+    let tests: usize = allowed(given).map(|(_, minors)| 1 + minors.len()).sum();
     // Both verdicts come last: refused after all tests, then allowed.
     let refuse = program.len() + 2 + tests;
     let to = |from: usize, target: usize| i16::try_from(target - from - 1).unwrap_or(i16::MAX);
@@ -109,7 +126,7 @@ fn program() -> Vec<u64> {
         to(program.len(), refuse),
         CHARACTER,
     ));
-    for (number, minors) in DEVICES {
+    for (number, minors) in allowed(given) {
         let skip = i16::try_from(minors.len()).unwrap_or(i16::MAX);
         // Without minor numbers all are meant; with them, another major number goes past their tests.
         let (test, target) = if skip == 0 {
@@ -184,7 +201,7 @@ mod tests {
     #[test]
     fn containers_open_their_own_devices_only() {
         let (block, character, make, read_write) = (1, 2, 1, 6);
-        let program = program();
+        let programs = [program(&[]), program(&[(240, 5), (10, 196)])];
         for (name, access, kind, major, minor, allowed) in [
             ("null", read_write, character, 1, 3, true),
             ("a terminal", read_write, character, 136, 7, true),
@@ -196,15 +213,27 @@ mod tests {
             ("making a disk's node", make, block, 8, 0, true),
             ("making and opening one", make | 2, block, 8, 0, false),
         ] {
-            let verdict = run(&program, [access << 16 | kind, major, minor]);
-            assert_eq!(verdict == 1, allowed, "{name}");
+            for program in &programs {
+                let verdict = run(program, [access << 16 | kind, major, minor]);
+                assert_eq!(verdict == 1, allowed, "{name}");
+            }
+        }
+        for (name, major, minor, allowed) in [
+            ("the first given one", 240, 5, true),
+            ("the second", 10, 196, true),
+            ("its neighbour", 240, 6, false),
+            ("major of the one, minor of the other", 240, 196, false),
+        ] {
+            let context = [read_write << 16 | character, major, minor];
+            assert_eq!(run(&programs[1], context) == 1, allowed, "{name}");
+            assert_eq!(run(&programs[0], context), 0, "{name}");
         }
     }
 
     #[test]
     fn the_rules_of_version_1_say_the_same() {
         assert_eq!(
-            rules(),
+            rules(&[(240, 5)]),
             [
                 "c *:* m",
                 "b *:* m",
@@ -217,6 +246,7 @@ mod tests {
                 "c 5:1 rwm",
                 "c 5:2 rwm",
                 "c 136:* rwm",
+                "c 240:5 rwm",
             ]
         );
     }

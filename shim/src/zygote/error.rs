@@ -31,6 +31,10 @@ pub(super) enum StartError {
     Recorder(#[source] io::Error),
     #[error("failed to read this process's own capabilities from /proc/self/status")]
     OwnCapabilities(#[source] io::Error),
+    #[error(
+        "the container is to lock memory without a limit, which takes the capability SYS_RESOURCE"
+    )]
+    MemoryLimit,
     #[error("failed to write {}", path.display())]
     Confinement { path: PathBuf, source: io::Error },
     #[error(transparent)]

@@ -8,12 +8,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oci_spec::runtime::{Capabilities, Capability};
+use oci_spec::runtime::{Capabilities, Capability, LinuxDevice};
 use serde::{Deserialize, Serialize};
 
 use super::error::StartError;
 use crate::capability::{self, UnknownCapability};
-use crate::cgroup::{Cgroup, CgroupError, DeviceLimit};
+use crate::cgroup::{Cgroup, CgroupError, DeviceLimit, DeviceNumber};
 use crate::container::{self, Plan};
 use crate::device;
 use crate::diagnosis::Recorder;
@@ -104,6 +104,9 @@ impl Starter {
         network: &OwnedFd,
     ) -> Result<Started, StartError> {
         check_id(&request.id)?;
+        if request.workload.locks_memory && !self.available.contains(&Capability::SysResource) {
+            return Err(StartError::MemoryLimit);
+        }
         let group = self.topology.child(&request.id)?;
         if group.exists() {
             // Not touched, and above all not undone: it may be running.
@@ -128,13 +131,15 @@ impl Starter {
         )?;
         undo.group = Some(group.clone());
         group.create()?;
+        let devices = device::some(&request.workload.devices)?;
+        let numbers = numbers(&devices);
         let created = container::create(
-            self.plan(request, network, &rootfs, &bundle)?,
+            self.plan(request, network, &rootfs, &bundle, devices)?,
             &self.recorder,
         )?;
         // From here on the root filesystem is mounted in the container's own namespace.
         rootfs.unmount()?;
-        self.put_in_group(&group, created.started.pid, &request.workload)?;
+        self.put_in_group(&group, created.started.pid, &request.workload, &numbers)?;
         let started = created.start()?;
         undo.commit();
         // libcontainer's own records: whoever needs to know of the container later has its process and its group.
@@ -148,9 +153,10 @@ impl Starter {
         network: &OwnedFd,
         rootfs: &Rootfs,
         bundle: &'a Path,
+        devices: Vec<LinuxDevice>,
     ) -> Result<Plan<'a>, StartError> {
         let network = Path::new("/proc/self/fd").join(network.as_raw_fd().to_string());
-        let parts = self.parts(request, &network, rootfs)?;
+        let parts = self.parts(request, &network, rootfs, devices)?;
         let (spec, confinement) = spec::build(&request.workload, &request.image, parts)?;
         rootfs.make_directory(&confinement.cwd)?;
         confinement
@@ -174,6 +180,7 @@ impl Starter {
         request: &'a StartRequest,
         network: &'a Path,
         rootfs: &'a Rootfs,
+        devices: Vec<LinuxDevice>,
     ) -> Result<Parts<'a>, StartError> {
         let workload = &request.workload;
         let directories = Directories {
@@ -198,7 +205,7 @@ impl Starter {
             devices: if workload.privileged {
                 device::all(Path::new("/dev"))?
             } else {
-                Vec::new()
+                devices
             },
         })
     }
@@ -209,6 +216,7 @@ impl Starter {
         group: &Cgroup,
         pid: i32,
         workload: &Workload,
+        devices: &[DeviceNumber],
     ) -> Result<(), CgroupError> {
         group.add_to_controllers(pid)?;
         // Only now: while the container is being made its process is a copy of this one, which a small limit would kill.
@@ -216,7 +224,7 @@ impl Starter {
         if workload.privileged {
             Ok(())
         } else {
-            self.devices.apply(group)
+            self.devices.apply(group, devices)
         }
     }
 
@@ -234,6 +242,15 @@ impl Starter {
         }
         Ok(granted)
     }
+}
+
+/// What devices are in the rules of a control group.
+fn numbers(devices: &[LinuxDevice]) -> Vec<DeviceNumber> {
+    let number = |device: &LinuxDevice| {
+        let numbers = i32::try_from(device.major()).ok();
+        numbers.zip(i32::try_from(device.minor()).ok())
+    };
+    devices.iter().filter_map(number).collect()
 }
 
 /// Opens the log for standard output and error, to be appended to.

@@ -11,6 +11,8 @@ super::tests![
     capabilities_and_system_calls_are_limited,
     added_and_dropped_capabilities_count,
     a_privileged_container_is_not_limited,
+    a_device_that_is_given_can_be_opened_and_no_other,
+    memory_can_be_locked_where_that_is_asked_for,
     namespaces_are_its_own,
     no_descriptor_is_inherited,
     kernel_interfaces_are_hidden,
@@ -237,4 +239,66 @@ fn signals_have_their_default_actions() {
         "done\n"
     );
     topology.finish(&[]);
+}
+
+/// The kernel's log, also by another node, and a device that nobody has given.
+fn a_device_that_is_given_can_be_opened_and_no_other() {
+    let mut topology = Topology::new();
+    let open = "mknod /dev/zoom c 10 144; mknod /dev/log c 1 11; for path in /dev/kmsg /dev/log /dev/zoom; do \
+                [ -c $path ] && (: > $path) && echo $path; done";
+    let given = Workload {
+        devices: vec!["/dev/kmsg".into()],
+        ..Workload::default()
+    };
+    let output = topology.output("given", open, given);
+    let limited = expected_default(&topology) == DEFAULT;
+    assert!(output.contains("/dev/kmsg\n"), "{output}");
+    assert!(!output.contains("\n/dev/zoom\n"), "{output}");
+    assert_eq!(output.contains("\n/dev/log\n"), limited, "{output}");
+    let output = topology.output("other", open, Workload::default());
+    assert!(!output.contains("\n/dev/log\n"), "{output}");
+    let missing = Workload {
+        devices: vec!["/dev/none".into()],
+        ..Workload::default()
+    };
+    let error = topology.start("missing", missing).unwrap_err();
+    let error = super::node::chain(&error);
+    assert!(
+        error.contains("the device /dev/none of the host (stat)"),
+        "{error}"
+    );
+    topology.finish(&[]);
+}
+
+fn memory_can_be_locked_where_that_is_asked_for() {
+    let mut topology = Topology::new();
+    let script = "ulimit -H -l; ulimit -S -l; cat /proc/self/status; sleep 1000";
+    let workload = |locks_memory| Workload {
+        command: Some(shell(script)),
+        locks_memory,
+        ..Workload::default()
+    };
+    // Only whoever has this one can raise a limit.
+    let own = status(&fs::read_to_string("/proc/self/status").unwrap(), "CapEff");
+    let started = topology.start("c", workload(true));
+    if u64::from_str_radix(&own, 16).unwrap() >> 24 & 1 == 0 {
+        let error = super::node::chain(&started.unwrap_err());
+        assert!(
+            error.contains("takes the capability SYS_RESOURCE"),
+            "{error}"
+        );
+        return topology.finish(&[]);
+    }
+    let started = started.unwrap();
+    super::node::wait_until("the limits are printed", || {
+        topology.log("c").contains("Seccomp")
+    });
+    let output = topology.log("c");
+    assert!(output.starts_with("unlimited\nunlimited\n"), "{output}");
+    // What it takes to raise the limit is not kept.
+    assert_eq!(status(&output, "CapBnd"), expected_default(&topology));
+    let request = topology.exec("c", started, "ulimit -H -l");
+    let (code, output) = super::part::output(&topology, request, "");
+    assert_eq!((code, output.as_str()), (0, "unlimited\n"));
+    topology.finish(&[("c", started)]);
 }
