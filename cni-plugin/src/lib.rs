@@ -7,6 +7,7 @@
 //! [`netavark`], the driver for podman's networks, upon the plugin.
 
 mod batch;
+pub mod cpu;
 pub mod identity;
 mod inside;
 pub mod links;

@@ -92,19 +92,26 @@ pub struct NetnsId {
 /// # Errors
 /// [`NetnsError::Open`], if `/proc` cannot be read. Processes that end meanwhile are passed over.
 pub(crate) fn inhabited() -> Result<HashSet<NetnsId>, NetnsError> {
+    Ok(processes()?.map(|(_, id)| id).collect())
+}
+
+/// All processes, by their directories in `/proc`, with the namespaces that they are in.
+pub(crate) fn processes() -> Result<impl Iterator<Item = (PathBuf, NetnsId)>, NetnsError> {
     let processes = std::fs::read_dir("/proc").map_err(|source| NetnsError::Open {
         path: PathBuf::from("/proc"),
         source,
     })?;
     let id = |process: std::fs::DirEntry| {
         process.file_name().to_str()?.parse::<u32>().ok()?;
-        let metadata = std::fs::metadata(process.path().join("ns/net")).ok()?;
-        Some(NetnsId {
+        let directory = process.path();
+        let metadata = std::fs::metadata(directory.join("ns/net")).ok()?;
+        let id = NetnsId {
             device: metadata.dev(),
             inode: metadata.ino(),
-        })
+        };
+        Some((directory, id))
     };
-    Ok(processes.flatten().filter_map(id).collect())
+    Ok(processes.flatten().filter_map(id))
 }
 
 /// An open network namespace: it lives at least as long as this value.

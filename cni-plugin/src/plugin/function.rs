@@ -26,6 +26,7 @@ pub mod end;
 mod enter;
 mod error;
 pub mod inventory;
+mod near;
 pub(crate) mod node;
 pub(crate) mod restore;
 mod search;
@@ -33,6 +34,7 @@ mod take;
 
 use choice::Source;
 pub use error::FunctionError;
+use near::Runner;
 use take::Wanted;
 
 /// Addresses and routes of a virtual function.
@@ -180,6 +182,7 @@ fn wanted<'a>(
         mac: request.mac,
         mtu: *mtu,
         source,
+        runner: Runner::Runtime,
         options,
         attributes,
         strict: configuration.strict,

@@ -1,5 +1,7 @@
 //! Who gets which virtual function. Pure: what there is and what is taken are given.
 
+use std::collections::BTreeSet;
+
 use super::address::PciAddress;
 use super::attribute::VLAN_MAX;
 use super::pool::FoundPool;
@@ -102,6 +104,36 @@ fn list(holders: &[String]) -> String {
 }
 
 impl Offer {
+    /// Whether its physical functions are near to different memory nodes, so that it matters which one is used first. The
+    /// ends of a cable have their order from it.
+    pub fn spans_nodes(&self) -> bool {
+        let nodes = self.pool.physical.iter().filter_map(|one| one.numa_node);
+        !self.pool.cable && nodes.collect::<BTreeSet<u32>>().len() > 1
+    }
+
+    /// The same with those physical functions first that are near to some memory nodes, in the order of the pool
+    /// otherwise. Of which that is not known counts as near.
+    #[must_use]
+    pub fn near_first(self, nodes: &BTreeSet<u32>) -> Self {
+        if nodes.is_empty() || !self.spans_nodes() {
+            return self;
+        }
+        let Self {
+            mut pool,
+            functions,
+        } = self;
+        let mut all: Vec<_> = pool.physical.into_iter().zip(functions).collect();
+        // The sort is stable.
+        all.sort_by_key(|(physical, _)| {
+            physical
+                .numa_node
+                .is_some_and(|node| !nodes.contains(&node))
+        });
+        let functions;
+        (pool.physical, functions) = all.into_iter().unzip();
+        Self { pool, functions }
+    }
+
     /// A virtual function by itself; the first physical function of the pool that has a free one.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::address::PciAddress;
 
 mod entry;
+mod node;
 
 use entry::{Entry, last, names};
 

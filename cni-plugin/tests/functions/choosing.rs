@@ -122,6 +122,53 @@ fn single_ones_in_order() {
 }
 
 #[test]
+fn those_near_to_the_container_first() {
+    let tree = Tree::new();
+    for (port, (name, node)) in [("a", 0), ("b", 1), ("c", -1), ("d", 1)].iter().enumerate() {
+        let address = format!("0000:01:00.{port}");
+        tree.physical(&address, name, 1);
+        tree.near(&address, *node);
+    }
+    tree.node(0, "0-3,8");
+    tree.node(1, "4-7");
+    // One that has memory alone.
+    tree.node(2, "");
+    let order = |cpus: &str, cards: &[&str]| {
+        let near = tree.sysfs().nodes_of(&cpus.parse().unwrap());
+        let offer = offer(&tree, json!({"physicalFunctions": cards})).near_first(&near);
+        let physical = offer.pool.physical.iter();
+        let names = physical.map(|one| one.interface.as_ref().unwrap().name.as_str());
+        let names: String = names.collect();
+        // Each still has its own virtual functions.
+        for (physical, functions) in offer.pool.physical.iter().zip(&offer.functions) {
+            assert_eq!(functions[0].physical, physical.address);
+        }
+        let first = offer.single(&[], None).unwrap();
+        assert_eq!(first, offer.functions[0][0]);
+        names
+    };
+    for (name, cpus, expected) in [
+        ("node 0", "1,8", "acbd"),
+        ("node 1", "4", "bcda"),
+        ("both", "0-7", "abcd"),
+        ("nothing is known", "", "abcd"),
+        ("CPUs of no node", "64", "abcd"),
+    ] {
+        assert_eq!(order(cpus, &["a", "b", "c", "d"]), expected, "{name}");
+    }
+    // The order of the pool counts among those that are as near.
+    assert_eq!(order("5", &["d", "c", "b", "a"]), "dcba");
+    assert_eq!(order("0", &["d", "c", "b", "a"]), "cadb");
+    // Both ends of a cable are used, whichever is nearer.
+    let cable = offer(&tree, json!({"cable": ["b", "a"]}));
+    let near = tree.sysfs().nodes_of(&"0".parse().unwrap());
+    assert_eq!(
+        chosen(&cable.clone().near_first(&near), &[], &wire("x", "y")),
+        chosen(&cable, &[], &wire("x", "y"))
+    );
+}
+
+#[test]
 fn one_that_has_no_interface_is_passed_over() {
     let tree = cards();
     tree.driver("0000:01:10.0", "vfio-pci");

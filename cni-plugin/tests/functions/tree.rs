@@ -80,6 +80,19 @@ impl Tree {
         self.interface(address, name, 10 + index);
     }
 
+    /// Adds a memory node.
+    pub(crate) fn node(&self, number: u32, cpus: &str) {
+        let directory = self
+            .path("devices/system/node")
+            .join(format!("node{number}"));
+        write(&directory.join("cpulist"), cpus);
+    }
+
+    /// Says which memory node a device is near to; -1 for none.
+    pub(crate) fn near(&self, address: &str, node: i32) {
+        write(&self.device(address).join("numa_node"), &node.to_string());
+    }
+
     /// Adds an interface to a device.
     pub(crate) fn interface(&self, address: &str, name: &str, index: u32) {
         let net = self.device(address).join("net").join(name);

@@ -55,7 +55,7 @@ pub(super) fn choose(
             }
         }
         Source::Pool(pool) => {
-            let offer = offer(sysfs, pool)?;
+            let offer = offer(sysfs, pool, wanted)?;
             let function = offer.single(&list(holdings, None), wanted.options.index)?;
             Ok((function, None))
         }
@@ -101,18 +101,23 @@ fn choose_wire(
         index: wanted.options.index,
         vlan: wanted.options.vlan,
     };
-    let choice = offer(sysfs, pool)?.wire(&list(holdings, Some(topology)), &request)?;
+    let choice = offer(sysfs, pool, wanted)?.wire(&list(holdings, Some(topology)), &request)?;
     let share = share(choice.peer.address, choice.peer.physical, choice.vlan);
     Ok((choice.own, share))
 }
 
-fn offer(sysfs: &Sysfs, pool: &FoundPool) -> Result<Offer, FunctionError> {
+/// What a pool has, those near to where the container will run first.
+fn offer(sysfs: &Sysfs, pool: &FoundPool, wanted: &Wanted<'_>) -> Result<Offer, FunctionError> {
     let functions = pool.physical.iter();
     let functions = functions.map(|physical| sysfs.virtual_functions(physical.address));
-    Ok(Offer {
+    let offer = Offer {
         pool: pool.clone(),
         functions: functions.collect::<Result<_, _>>()?,
-    })
+    };
+    if !offer.spans_nodes() {
+        return Ok(offer);
+    }
+    Ok(offer.near_first(&wanted.runner.nodes(sysfs, &wanted.netns)))
 }
 
 /// What is held, and what is kept for the other ends of wires; with the nodes of one topology.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::Source;
 use super::enter::enter;
 use super::error::FunctionError;
+use super::near::Runner;
 use super::take::{Wanted, take};
 use super::{FunctionPlan, check, detach as detach_attachment, restore};
 use crate::name::{InterfaceName, MacAddress, NodeName, TopologyName};
@@ -130,6 +131,7 @@ fn wanted<'a>(
         mac: Some(end.mac),
         mtu: Some(end.mtu),
         source,
+        runner: Runner::Caller,
         options: end.options.clone(),
         attributes,
         strict: false,

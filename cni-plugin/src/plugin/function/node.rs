@@ -3,6 +3,7 @@
 
 use super::choice::Source;
 use super::error::FunctionError;
+use super::near::Runner;
 use super::take::{Wanted, take};
 use super::{enter, interface};
 use crate::links::{Link, LinkType, Peer};
@@ -83,6 +84,7 @@ fn wanted<'a>(
         mac: Some(end.mac),
         mtu: Some(crate::plugin::pod::mtu(link)),
         source,
+        runner: Runner::Runtime,
         options,
         attributes,
         strict: configuration.strict,

@@ -3,6 +3,7 @@
 
 use super::choice::{Source, choose};
 use super::error::FunctionError;
+use super::near::Runner;
 use super::restore;
 use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::Netlink;
@@ -33,6 +34,8 @@ pub(super) struct Wanted<'a> {
     pub(super) mtu: Option<u32>,
     /// Where it comes from.
     pub(super) source: Source,
+    /// Whose CPUs the container will run on.
+    pub(super) runner: Runner,
     /// What it is told.
     pub(super) options: VfOptions,
     /// Its attributes, checked.
