@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::name::{InterfaceName, MacAddress, NodeName};
 use crate::vf::VfOptions;
 
+mod vfio;
+
 /// The annotation that names the topology a pod belongs to.
 pub const TOPOLOGY: &str = "pinwire.dev/topology";
 /// The annotation that lists the pod's ends of links, as a YAML sequence of [`Link`].

@@ -22,7 +22,7 @@ pub use attribute::{
 pub use choose::{ChoiceError, Offer, Taken, WireChoice, WireRequest};
 pub use device::{Device, Inside};
 pub use driver::{DriverError, VFIO, vfio_device};
-pub use options::VfOptions;
+pub use options::{UserDriver, VfOptions};
 pub(crate) use physical::Physical;
 pub use physical::{PhysicalError, filters_vlans};
 pub use pool::{FoundPool, Pool, PoolError, Pools, RawPool};

@@ -3,7 +3,7 @@
 use super::pod::{Pod, mtu};
 use crate::links::{Link, Peer};
 use crate::name::InterfaceName;
-use crate::vf::{Attribute, VfOptions};
+use crate::vf::{Attribute, UserDriver, VfOptions};
 
 /// Two pods that disagree, or want the same thing.
 #[derive(Debug, thiserror::Error)]
@@ -120,10 +120,21 @@ fn function_difference(link: &Link, other: &Link) -> Option<String> {
     let show = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
     let number = |value: Option<u32>| show(value.map(|value| value.to_string()));
     let tag = |vf: &VfOptions| show(vf.vlan.map(|id| Attribute::Vlan(vf.tag(id)).to_string()));
+    let driver = |driver: Option<UserDriver>| show(driver.map(|driver| driver.as_str().to_owned()));
     let values = [
         ("pool", show(one.pool.clone()), show(other.pool.clone())),
         ("vf.index", number(one.index), number(other.index)),
         ("vf.vlan", tag(one), tag(other)),
+        (
+            "vf.driver and vf.peerDriver",
+            driver(one.driver),
+            driver(other.peer_driver),
+        ),
+        (
+            "vf.peerDriver and vf.driver",
+            driver(one.peer_driver),
+            driver(other.driver),
+        ),
     ];
     let mut values = values.into_iter();
     let (what, one, other) = values.find(|(_, one, other)| one != other)?;
@@ -138,7 +149,8 @@ fn difference(one: &Pod, link: &Link, other: &Pod, other_link: &Link) -> Option<
     if let Some(what) = function_difference(link, other_link) {
         return Some(what);
     }
-    if mtu(link) != mtu(other_link) {
+    let both = link.has_interface() && other_link.has_interface();
+    if both && mtu(link) != mtu(other_link) {
         return Some(format!("MTU {} and {}", mtu(link), mtu(other_link)));
     }
     if one.mac(link) == other.mac(other_link) {

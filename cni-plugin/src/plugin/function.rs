@@ -22,6 +22,7 @@ use crate::wire::Place;
 
 pub(crate) mod check;
 mod choice;
+pub mod device;
 pub mod end;
 mod enter;
 mod error;

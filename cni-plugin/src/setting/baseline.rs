@@ -39,7 +39,7 @@ const BASELINE: [(&[&str], &str); 8] = [
 type Values = BTreeMap<SysctlKey, (String, bool)>;
 
 /// The sysctls of a node, in the order in which they have to be written; an error is a wrong key's.
-pub(super) fn sysctls(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
+pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
     let kernel = forwarding.plane == Plane::Kernel;
     let switch = |on| if on { "1" } else { "0" };
     let v6 = switch(kernel && has_v6(links, forwarding));
@@ -72,7 +72,7 @@ pub(super) fn sysctls(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Set
 }
 
 /// Whether anything of a node is of IPv6.
-fn has_v6(links: &[Link], forwarding: &Forwarding) -> bool {
+fn has_v6(links: &[&Link], forwarding: &Forwarding) -> bool {
     let mut addresses = links.iter().flat_map(|link| &link.addresses);
     addresses.any(|address| address.addr().is_ipv6())
         || forwarding.routes.iter().any(is_v6)
@@ -84,7 +84,7 @@ fn has_v6(links: &[Link], forwarding: &Forwarding) -> bool {
 }
 
 /// What is said of `default`, said of each interface.
-fn of_interfaces(links: &[Link], values: &Values) -> Values {
+fn of_interfaces(links: &[&Link], values: &Values) -> Values {
     let mut each = Values::new();
     for (key, value) in values {
         let Some((family, name)) = of_default(key) else {

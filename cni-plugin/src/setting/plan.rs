@@ -59,7 +59,7 @@ pub enum PlanError {
     },
 }
 
-/// What a node's namespace is told, in the order in which it has to be told.
+/// What a node's namespace is told, in the order in which it has to be told: of the links that are interfaces.
 ///
 /// With the plane [`Plane::Xdp`], the far ends of the node's links need [`far_end`] as well, in *their* namespaces.
 ///
@@ -68,10 +68,11 @@ pub enum PlanError {
 pub fn settings(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Setting>, PlanError> {
     forwarding.routes.iter().try_for_each(check_route)?;
     forwarding.rules.iter().try_for_each(check_rule)?;
-    let plane = plane(links, forwarding.plane)?;
-    let mut settings = sysctls(links, forwarding).map_err(PlanError::Sysctl)?;
+    let links: Vec<&Link> = links.iter().filter(|link| link.has_interface()).collect();
+    let plane = plane(&links, forwarding.plane)?;
+    let mut settings = sysctls(&links, forwarding).map_err(PlanError::Sysctl)?;
     settings.push(Setting::LoopbackUp);
-    for link in links {
+    for link in &links {
         settings.push(Setting::LinkUp {
             interface: link.interface.clone(),
         });
@@ -126,7 +127,7 @@ pub fn far_end(interface: InterfaceName) -> Setting {
     }
 }
 
-fn plane(links: &[Link], plane: Plane) -> Result<Vec<Setting>, PlanError> {
+fn plane(links: &[&Link], plane: Plane) -> Result<Vec<Setting>, PlanError> {
     let name = match plane {
         Plane::Kernel | Plane::None => return Ok(Vec::new()),
         Plane::Mirror => "mirror",

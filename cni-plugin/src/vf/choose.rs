@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::address::PciAddress;
 use super::attribute::VLAN_MAX;
+use super::driver::vfio_device;
+use super::options::UserDriver;
 use super::pool::FoundPool;
 use super::sysfs::VirtualFunction;
 
@@ -40,6 +42,8 @@ pub struct WireRequest<'a> {
     pub peer: &'a str,
     /// The index on both sides of a cable, or of this end within one physical function.
     pub index: Option<u32>,
+    /// Who drives this end and the other; the kernel unless given.
+    pub drivers: [Option<UserDriver>; 2],
     /// The VLAN.
     pub vlan: Option<u16>,
 }
@@ -59,15 +63,17 @@ pub struct WireChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum ChoiceError {
     /// All is taken.
-    #[error("the pool `{pool}` is exhausted: {}", list(.holders))]
+    #[error("the pool `{pool}` is exhausted: {}{}", list(.holders), hint(.drivers))]
     Exhausted {
         /// The pool.
         pool: String,
         /// What every virtual function of the pool is up to.
         holders: Vec<String>,
+        /// What was looked for.
+        drivers: Vec<UserDriver>,
     },
     /// The virtual function asked for is taken.
-    #[error("virtual function {index} of the pool `{pool}` cannot be had: {}", list(.holders))]
+    #[error("virtual function {index} of the pool `{pool}` cannot be had: {}{}", list(.holders), hint(.drivers))]
     Index {
         /// The pool.
         pool: String,
@@ -75,6 +81,8 @@ pub enum ChoiceError {
         index: u32,
         /// Who has it, on each physical function.
         holders: Vec<String>,
+        /// What was looked for.
+        drivers: Vec<UserDriver>,
     },
     /// There is no such virtual function.
     #[error("the pool `{pool}` has no virtual function {index}")]
@@ -101,6 +109,19 @@ fn list(holders: &[String]) -> String {
         return "no virtual function of it is free".to_owned();
     }
     holders.join(", ")
+}
+
+/// What to do where one was looked for that a process can drive.
+fn hint(drivers: &[UserDriver]) -> String {
+    let drivers = drivers.iter();
+    drivers
+        .map(|driver| {
+            format!(
+                " (`pinwire vf bind VF` gives one to {0}, which `driver: {0}` asks for)",
+                driver.as_str()
+            )
+        })
+        .collect()
 }
 
 impl Offer {
@@ -142,14 +163,16 @@ impl Offer {
         &self,
         taken: &[Taken],
         index: Option<u32>,
+        driver: Option<UserDriver>,
     ) -> Result<VirtualFunction, ChoiceError> {
         let mut all = self
             .functions
             .iter()
             .flatten()
             .filter(|one| self.offers(one, index));
-        let free = all.find(|function| obstacle(function, taken).is_none());
-        free.cloned().ok_or_else(|| self.failure(taken, index))
+        let free = all.find(|function| self.obstacle(function, taken, driver).is_none());
+        let failure = || self.failure(taken, index, &[driver]);
+        free.cloned().ok_or_else(failure)
     }
 
     /// Two virtual functions for a wire.
@@ -196,11 +219,12 @@ impl Offer {
                 vlan: request.vlan.or_else(next)?,
             })
         });
-        choice.ok_or_else(|| self.failure(taken, request.index))
+        choice.ok_or_else(|| self.failure(taken, request.index, &request.drivers))
     }
 
     /// Pairs of the same index at both ends of the cable, the end of this node first. A node keeps to one side, so that its
-    /// neighbours are at the other: both directions of the cable carry every other hop then.
+    /// neighbours are at the other: both directions of the cable carry every other hop then. The other way round comes after
+    /// that, for ends that are driven differently.
     fn across(
         &self,
         taken: &[Taken],
@@ -216,18 +240,21 @@ impl Offer {
             sides.position(|physical| physical.address == found.physical)
         };
         let own = side(request.node).or_else(|| side(request.peer).map(|side| 1 - side));
-        let (own, peer) = match own {
-            Some(1) => (other, one),
-            _ => (one, other),
-        };
-        let mut pairs = Vec::new();
-        for function in own.iter().filter(|one| self.offers(one, request.index)) {
-            let mut peers = peer.iter();
-            let partner = peers.find(|peer| peer.index == function.index);
-            pairs.extend(partner.map(|partner| (function, partner)));
+        let mut ways = [(one, other), (other, one)];
+        if own == Some(1) {
+            ways.reverse();
         }
-        pairs.retain(|(own, peer)| {
-            obstacle(own, taken).is_none() && obstacle(peer, taken).is_none()
+        let mut pairs = Vec::new();
+        for (own, peer) in ways {
+            for function in own.iter().filter(|one| self.offers(one, request.index)) {
+                let mut peers = peer.iter();
+                let partner = peers.find(|peer| peer.index == function.index);
+                pairs.extend(partner.map(|partner| (function, partner)));
+            }
+        }
+        let [own, peer] = request.drivers;
+        pairs.retain(|(one, other)| {
+            self.obstacle(one, taken, own).is_none() && self.obstacle(other, taken, peer).is_none()
         });
         pairs
     }
@@ -240,13 +267,14 @@ impl Offer {
     ) -> Vec<(&VirtualFunction, &VirtualFunction)> {
         let mut pairs = Vec::new();
         for functions in &self.functions {
-            let free = |one: &&VirtualFunction| obstacle(one, taken).is_none();
+            let [own, peer] = request.drivers;
+            let free = |one: &VirtualFunction, driver| self.obstacle(one, taken, driver).is_none();
             let mut all = functions.iter().filter(|one| self.offers(one, None));
             let own = all
                 .clone()
-                .find(|one| free(one) && self.offers(one, request.index));
+                .find(|one| free(one, own) && self.offers(one, request.index));
             let Some(own) = own else { continue };
-            let peer = all.find(|one| free(one) && one.address != own.address);
+            let peer = all.find(|one| free(one, peer) && one.address != own.address);
             pairs.extend(peer.map(|peer| (own, peer)));
         }
         pairs
@@ -259,40 +287,80 @@ impl Offer {
             && index.is_none_or(|index| index == function.index)
     }
 
-    fn failure(&self, taken: &[Taken], index: Option<u32>) -> ChoiceError {
+    fn failure(
+        &self,
+        taken: &[Taken],
+        index: Option<u32>,
+        drivers: &[Option<UserDriver>],
+    ) -> ChoiceError {
         let pool = self.pool.name.clone();
         let offered = self.functions.iter().flatten();
         let offered: Vec<_> = offered.filter(|one| self.offers(one, index)).collect();
         let holders = offered
             .iter()
             .filter_map(|function| {
-                let obstacle = obstacle(function, taken)?;
+                // What would do as one end of a wire may be in the way as the other.
+                let mut drivers = drivers.iter();
+                let obstacle = drivers.find_map(|one| self.obstacle(function, taken, *one))?;
                 Some(format!("{} {obstacle}", function.address))
             })
             .collect();
+        let mut drivers: Vec<_> = drivers.iter().copied().flatten().collect();
+        drivers.dedup();
         match index {
             Some(index) if offered.is_empty() => ChoiceError::NoIndex { pool, index },
             Some(index) => ChoiceError::Index {
                 pool,
                 index,
                 holders,
+                drivers,
             },
-            None => ChoiceError::Exhausted { pool, holders },
+            None => ChoiceError::Exhausted {
+                pool,
+                holders,
+                drivers,
+            },
         }
     }
-}
 
-/// What keeps a virtual function from being given to somebody.
-fn obstacle(function: &VirtualFunction, taken: &[Taken]) -> Option<String> {
-    let holder = taken.iter().find(|one| one.function == function.address);
-    if let Some(holder) = holder {
-        return Some(format!("is held by {}", holder.holder));
+    /// What keeps a virtual function from being given to somebody.
+    fn obstacle(
+        &self,
+        function: &VirtualFunction,
+        taken: &[Taken],
+        driver: Option<UserDriver>,
+    ) -> Option<String> {
+        let holder = taken.iter().find(|one| one.function == function.address);
+        if let Some(holder) = holder {
+            return Some(format!("is held by {}", holder.holder));
+        }
+        match driver {
+            None if function.interface.is_some() => None,
+            Some(UserDriver::Vfio) if vfio_device(function).is_some() => {
+                self.partner(function, taken)
+            }
+            _ => Some(match (&function.driver, driver) {
+                (Some(bound), None) => format!("has no interface on the host (driver {bound})"),
+                (Some(bound), Some(wanted)) if bound == wanted.as_str() => {
+                    format!("is bound to {bound}, and no IOMMU is in use for it")
+                }
+                (Some(bound), Some(_)) => format!("is bound to {bound}"),
+                (None, _) => "has no driver".to_owned(),
+            }),
+        }
     }
-    if function.interface.is_some() {
-        return None;
+
+    /// Whoever opens an IOMMU group has all devices of it: one of which somebody has a part is nobody else's.
+    fn partner(&self, function: &VirtualFunction, taken: &[Taken]) -> Option<String> {
+        let mut all = self.functions.iter().flatten();
+        all.find_map(|other| {
+            let shared = other.iommu_group == function.iommu_group;
+            let mut taken = taken.iter();
+            let holder = taken.find(|one| shared && one.function == other.address)?;
+            Some(format!(
+                "is in one IOMMU group with {}, held by {}",
+                other.address, holder.holder
+            ))
+        })
     }
-    Some(match &function.driver {
-        Some(driver) => format!("has no interface on the host (driver {driver})"),
-        None => "has no driver".to_owned(),
-    })
 }

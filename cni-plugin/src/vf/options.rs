@@ -4,6 +4,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{Attributes, LinkState, QOS_MAX, Rate, VLAN_MAX, Vlan, VlanProtocol};
+use super::driver::VFIO;
+
+/// A driver that hands a virtual function to a process: it has no interface then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UserDriver {
+    /// By `/dev/vfio/GROUP` (Documentation/driver-api/vfio.rst).
+    #[serde(rename = "vfio-pci")]
+    Vfio,
+}
+
+impl UserDriver {
+    /// Its name, as the kernel knows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vfio => VFIO,
+        }
+    }
+}
 
 /// The virtual function of a link: where it is from, and what it is told. What is absent stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +33,12 @@ pub struct VfOptions {
     /// Its index on the physical function; over a cable the same at both ends. The first free one unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u32>,
+    /// Who drives it; the kernel unless given, as an interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<UserDriver>,
+    /// The same of the other end of a wire, whose own `driver` it must be: whichever end is first takes both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_driver: Option<UserDriver>,
     /// VLAN, 1 to 4094, which the card puts on all that it sends, or 0 for none; a wire has one of its own unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 4094))]

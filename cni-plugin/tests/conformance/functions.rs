@@ -125,6 +125,24 @@ fn what_is_said_of_virtual_functions() {
                 "2 Mbit/s is more than",
             ),
             (
+                "driver",
+                json!({"deviceID": DEVICE, "vf": {"driver": "uio"}}),
+                7,
+                "vfio-pci",
+            ),
+            (
+                "driver of nobody",
+                json!({"deviceID": DEVICE, "vf": {"peerDriver": "vfio-pci"}}),
+                7,
+                "only a link of a topology has another end",
+            ),
+            (
+                "flag without an interface",
+                json!({"deviceID": DEVICE, "vf": {"driver": "vfio-pci", "promiscuous": true}}),
+                7,
+                "promiscuous: with the driver vfio-pci there is no interface",
+            ),
+            (
                 "strict",
                 json!({"deviceID": DEVICE, "strict": "yes"}),
                 7,

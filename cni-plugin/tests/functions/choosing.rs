@@ -1,6 +1,6 @@
 //! Who gets which virtual function of a pool.
 
-use pinwire_cni::vf::{Offer, Pool, PoolError, RawPool, Taken, WireRequest};
+use pinwire_cni::vf::{Offer, Pool, PoolError, RawPool, Taken, UserDriver, WireRequest};
 use serde_json::{Value, json};
 
 use crate::tree::{Tree, address};
@@ -45,6 +45,7 @@ fn wire<'a>(node: &'a str, peer: &'a str) -> WireRequest<'a> {
         node,
         peer,
         index: None,
+        drivers: [None; 2],
         vlan: None,
     }
 }
@@ -93,7 +94,7 @@ fn single_ones_in_order() {
         &tree,
         json!({"physicalFunctions": ["ens1f1", "ens1f0"], "indices": "1-2"}),
     );
-    let single = |taken: &[Taken], index| match all.single(taken, index) {
+    let single = |taken: &[Taken], index| match all.single(taken, index, None) {
         Ok(function) => function.address.to_string(),
         Err(error) => error.to_string(),
     };
@@ -143,7 +144,7 @@ fn those_near_to_the_container_first() {
         for (physical, functions) in offer.pool.physical.iter().zip(&offer.functions) {
             assert_eq!(functions[0].physical, physical.address);
         }
-        let first = offer.single(&[], None).unwrap();
+        let first = offer.single(&[], None, None).unwrap();
         assert_eq!(first, offer.functions[0][0]);
         names
     };
@@ -171,18 +172,98 @@ fn those_near_to_the_container_first() {
 #[test]
 fn one_that_has_no_interface_is_passed_over() {
     let tree = cards();
-    tree.driver("0000:01:10.0", "vfio-pci");
-    std::fs::remove_dir_all(tree.device("0000:01:10.0").join("net")).unwrap();
+    tree.bind_to_vfio("0000:01:10.0");
     let one = offer(&tree, json!({"physicalFunctions": ["ens1f0"]}));
     assert_eq!(
-        one.single(&[], None).unwrap().address,
+        one.single(&[], None, None).unwrap().address,
         address("0000:01:10.2")
     );
-    let error = one.single(&[], Some(0)).unwrap_err().to_string();
+    let error = one.single(&[], Some(0), None).unwrap_err().to_string();
     assert!(
         error.ends_with("0000:01:10.0 has no interface on the host (driver vfio-pci)"),
         "{error}"
     );
+}
+
+const VFIO: Option<UserDriver> = Some(UserDriver::Vfio);
+
+#[test]
+fn one_for_a_process_is_bound_to_vfio() {
+    let tree = cards();
+    let pool = json!({"physicalFunctions": ["ens1f0"]});
+    let single = |taken: &[Taken], index, driver| {
+        let found = offer(&tree, pool.clone()).single(taken, index, driver);
+        found.map_or_else(|error| error.to_string(), |one| one.address.to_string())
+    };
+    let hint = " (`pinwire vf bind VF` gives one to vfio-pci, which `driver: vfio-pci` asks for)";
+    assert_eq!(
+        single(&[], None, VFIO),
+        format!(
+            "the pool `p` is exhausted: 0000:01:10.0 is bound to igbvf, 0000:01:10.2 is bound to igbvf, 0000:01:10.4 is bound to igbvf{hint}"
+        )
+    );
+    tree.bind_to_vfio("0000:01:10.2");
+    assert_eq!(single(&[], None, VFIO), "0000:01:10.2");
+    assert_eq!(single(&[], None, None), "0000:01:10.0");
+    assert_eq!(
+        single(&[], Some(0), VFIO),
+        format!(
+            "virtual function 0 of the pool `p` cannot be had: 0000:01:10.0 is bound to igbvf{hint}"
+        )
+    );
+    let held = [taken("0000:01:10.2", 0, None, Some("a"))];
+    assert!(single(&held, None, VFIO).contains("0000:01:10.2 is held by pod a, "));
+    // Without an IOMMU there is no device to open it by.
+    std::fs::remove_file(tree.device("0000:01:10.2").join("iommu_group")).unwrap();
+    assert!(single(&[], None, VFIO).contains("0000:01:10.2 is bound to vfio-pci, and no IOMMU"));
+}
+
+#[test]
+fn one_whose_iommu_group_somebody_else_has_a_part_of_is_passed_over() {
+    let tree = cards();
+    tree.bind_to_vfio("0000:01:10.0");
+    tree.bind_to_vfio("0000:01:10.2");
+    tree.iommu_group("0000:01:10.2", 20);
+    let all = offer(&tree, json!({"physicalFunctions": ["ens1f0"]}));
+    let held = [taken("0000:01:10.0", 0, None, Some("a"))];
+    let error = all.single(&held, Some(1), VFIO).unwrap_err().to_string();
+    assert!(
+        error.contains("0000:01:10.2 is in one IOMMU group with 0000:01:10.0, held by pod a"),
+        "{error}"
+    );
+    tree.iommu_group("0000:01:10.2", 21);
+    let all = offer(&tree, json!({"physicalFunctions": ["ens1f0"]}));
+    let found = all.single(&held, None, VFIO).unwrap();
+    assert_eq!(found.address, address("0000:01:10.2"));
+}
+
+#[test]
+fn wires_that_a_process_drives_at_one_end() {
+    let tree = cards();
+    tree.bind_to_vfio("0000:01:10.3");
+    let cable = offer(&tree, cable());
+    let ask = |node, peer, drivers| WireRequest {
+        drivers,
+        ..wire(node, peer)
+    };
+    // Only index 1 has both kinds, and only one way round.
+    let expected = "0000:01:10.2 0000:01:10.3 11";
+    assert_eq!(chosen(&cable, &[], &ask("a", "b", [None, VFIO])), expected);
+    let back = "0000:01:10.3 0000:01:10.2 11";
+    assert_eq!(chosen(&cable, &[], &ask("b", "a", [VFIO, None])), back);
+    // Also where the node has kept to the other side so far.
+    let first = [
+        taken("0000:01:10.0", 0, Some(10), Some("b")),
+        taken("0000:01:10.1", 1, Some(10), Some("c")),
+    ];
+    assert_eq!(chosen(&cable, &first, &ask("b", "a", [VFIO, None])), back);
+    let both = chosen(&cable, &[], &ask("a", "b", [VFIO, VFIO]));
+    assert!(both.contains("0000:01:10.2 is bound to igbvf"), "{both}");
+    tree.bind_to_vfio("0000:01:10.2");
+    // Of one card, with a switch.
+    let one = offer(&tree, json!({"physicalFunctions": ["ens1f0"]}));
+    let request = ask("a", "b", [VFIO, None]);
+    assert_eq!(chosen(&one, &[], &request), "0000:01:10.2 0000:01:10.0 1");
 }
 
 #[test]

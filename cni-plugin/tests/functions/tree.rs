@@ -72,12 +72,25 @@ impl Tree {
         symlink(Path::new("..").join(physical), device.join("physfn")).unwrap();
         let target = Path::new("..").join(address);
         symlink(target, self.device(physical).join(format!("virtfn{index}"))).unwrap();
-        let group = format!("../../../../kernel/iommu_groups/{}", 20 + index);
-        symlink(group, device.join("iommu_group")).unwrap();
+        self.iommu_group(address, 20 + index);
         write(&device.join("numa_node"), "-1");
         write(&device.join("driver_override"), "(null)");
         self.driver(address, "igbvf");
         self.interface(address, name, 10 + index);
+    }
+
+    /// Gives a virtual function to vfio-pci, which has no interface for it.
+    pub(crate) fn bind_to_vfio(&self, address: &str) {
+        self.driver(address, "vfio-pci");
+        fs::remove_dir_all(self.device(address).join("net")).unwrap();
+    }
+
+    /// Says which IOMMU group a device is in.
+    pub(crate) fn iommu_group(&self, address: &str, group: u32) {
+        let link = self.device(address).join("iommu_group");
+        // One that it was in goes.
+        let _ = fs::remove_file(&link);
+        symlink(format!("../../../../kernel/iommu_groups/{group}"), link).unwrap();
     }
 
     /// Adds a memory node.

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::attributes::attributes;
 use crate::call::{Call, configuration};
-use crate::machine::{functions, machine, run};
+use crate::machine::{Machine, functions, link, machine, run, snapshot};
+use crate::wire::{attach, pod};
 
 #[test]
 fn a_function_of_vfio_is_told_all_but_has_no_interface() {
@@ -51,5 +52,151 @@ fn a_function_of_vfio_is_told_all_but_has_no_interface() {
         assert_eq!(function.driver.as_deref(), Some("igbvf"));
         run("udevadm settle");
         machine.renew();
+    });
+}
+
+/// Gives a virtual function back to its kernel driver, and has the machine know the new interface.
+fn unbind(machine: &Machine, card: usize, index: usize) {
+    let address = functions(card)[index].address;
+    Sysfs::default().unbind(address).unwrap();
+    run("udevadm settle");
+    machine.renew();
+}
+
+#[test]
+fn a_wire_that_a_process_drives_at_one_end() {
+    machine(|machine| {
+        run("modprobe vfio-pci");
+        let sysfs = Sysfs::default();
+        sysfs.bind(functions(0)[4].address, VFIO).unwrap();
+        let before = snapshot(&machine.physical);
+        let link_of = |interface: &str, peer: &str, more: &str, vf: &str| {
+            format!(
+                "- {{interface: {interface}, peer: '{peer}', type: vf, {more}vf: {{pool: cable, {vf}}}}}"
+            )
+        };
+        let driven = link_of("x", "b:y", "", "driver: vfio-pci");
+        let kernel = link_of(
+            "y",
+            "a:x",
+            "addresses: [10.6.0.2/24], mtu: 1400, ",
+            "peerDriver: vfio-pci",
+        );
+        let nodes = [("a", &driven), ("b", &kernel)]
+            .map(|(name, links)| (name.to_owned(), pod(machine, name, links)));
+        // Whoever comes first takes one of each kind, where there is a pair: of index 4.
+        for order in [[0, 1], [1, 0]] {
+            for position in order {
+                let result = attach(machine, &nodes[position]);
+                let interface = &result["interfaces"][0];
+                let card = functions(position);
+                assert_eq!(
+                    interface["pciID"],
+                    card[4].address.to_string(),
+                    "{order:?}: {result:#}"
+                );
+                let told = link(&machine.physical[position])["vfinfo_list"][4].clone();
+                assert_eq!(told["vlan_list"][0]["vlan"], 5, "{order:?}: {told:#}");
+                assert_eq!(told["address"], interface["mac"], "{order:?}: {told:#}");
+            }
+            for (name, asked) in &nodes {
+                Call::new(machine, "DEL", name, asked).ok();
+                machine.remove(name);
+            }
+            assert_eq!(snapshot(&machine.physical), before, "{order:?}");
+            assert_eq!(machine.state_files().len(), 0);
+        }
+        unbind(machine, 0, 4);
+    });
+}
+
+#[test]
+fn what_a_driven_link_cannot_be() {
+    machine(|machine| {
+        let pool = "type: vf, vf: {pool: cable, driver: vfio-pci";
+        machine.netns("a");
+        for (name, links, code, expected) in [
+            (
+                "nothing is bound",
+                format!("- {{interface: x, {pool}}}}}"),
+                11,
+                "is bound to igbvf",
+            ),
+            (
+                "an address",
+                format!("- {{interface: x, addresses: [10.6.0.1/24], {pool}}}}}"),
+                104,
+                "cannot have `addresses`",
+            ),
+            (
+                "an MTU",
+                format!("- {{interface: x, mtu: 1400, {pool}}}}}"),
+                104,
+                "cannot have `mtu`",
+            ),
+            (
+                "a flag",
+                format!("- {{interface: x, {pool}, promiscuous: true}}}}"),
+                104,
+                "cannot have `vf.promiscuous`",
+            ),
+            (
+                "no peer",
+                format!("- {{interface: x, {pool}, peerDriver: vfio-pci}}}}"),
+                104,
+                "has `vf.peerDriver`, but no peer",
+            ),
+            (
+                "an unknown driver",
+                "- {interface: x, type: vf, vf: {pool: cable, driver: uio}}".to_owned(),
+                104,
+                "vfio-pci",
+            ),
+        ] {
+            let asked = pod(machine, "a", &links);
+            let error = Call::new(machine, "ADD", "a", &asked).fails(code);
+            assert!(error.contains(expected), "{name}: {error}");
+        }
+        let mut asked = pod(machine, "a", &format!("- {{interface: x, {pool}}}}}"));
+        asked["runtimeConfig"]["io.kubernetes.cri.pod-annotations"]["pinwire.dev/forwarding"] =
+            "routes: [{to: 10.9.0.0/24, interface: x}]".into();
+        let error = Call::new(machine, "ADD", "a", &asked).fails(104);
+        assert!(
+            error.contains("is named in `pinwire.dev/forwarding`"),
+            "{error}"
+        );
+        machine.assert_restored("refused links");
+    });
+}
+
+#[test]
+fn ends_that_disagree_about_their_drivers() {
+    machine(|machine| {
+        run("modprobe vfio-pci");
+        let link = |interface: &str, peer: &str, vf: &str| {
+            format!(
+                "- {{interface: {interface}, peer: '{peer}', type: vf, vf: {{pool: cable{vf}}}}}"
+            )
+        };
+        machine.netns("a");
+        machine.netns("b");
+        let one = pod(machine, "a", &link("x", "b:y", ""));
+        Call::new(machine, "ADD", "a", &one).ok();
+        let other = pod(machine, "b", &link("y", "a:x", ", driver: vfio-pci"));
+        let error = Call::new(machine, "ADD", "b", &other).fails(103);
+        assert!(
+            error.contains("vf.peerDriver and vf.driver none and vfio-pci"),
+            "{error}"
+        );
+        // By its address a virtual function is what it is, unless something else is asked for.
+        let asked = configuration(&json!({
+            "deviceID": functions(0)[5].address, "vf": {"driver": "vfio-pci"},
+        }));
+        let error = Call::new(machine, "ADD", "b", &asked).fails(109);
+        assert!(
+            error.contains("has the driver `igbvf` instead of the driver `vfio-pci`"),
+            "{error}"
+        );
+        Call::new(machine, "DEL", "a", &one).ok();
     });
 }

@@ -46,6 +46,7 @@ impl FunctionConfiguration {
             .attributes()
             .map_err(|(key, reason)| format!("{key}: {reason}"));
         checked("vf", attributes, lenient)?;
+        checked("vf", check_driver(&options), lenient)?;
         if let Some(pool) = &options.pool
             && !pools.contains_key(pool)
             && !lenient
@@ -79,6 +80,25 @@ impl FunctionConfiguration {
             reason: "the configuration describes a virtual function, but neither `deviceID` nor `vf.pool` says which"
                 .to_owned(),
         })
+    }
+}
+
+/// Whether what is said of drivers makes sense for one interface that a runtime asks for.
+fn check_driver(options: &VfOptions) -> Result<(), String> {
+    if options.peer_driver.is_some() {
+        return Err("peerDriver: only a link of a topology has another end".to_owned());
+    }
+    let flags = [
+        ("allmulticast", options.allmulticast),
+        ("promiscuous", options.promiscuous),
+    ];
+    let flag = flags.iter().find(|(_, flag)| flag.is_some());
+    match (options.driver, flag) {
+        (Some(driver), Some((key, _))) => Err(format!(
+            "{key}: with the driver {} there is no interface",
+            driver.as_str()
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,10 @@ use super::error::FunctionError;
 use super::take::Wanted;
 use crate::name::{InterfaceName, NodeName, TopologyName};
 use crate::plugin::state::{Holding, WireShare};
-use crate::vf::{FoundPool, Offer, PciAddress, Sysfs, Taken, VirtualFunction, WireRequest};
+use crate::vf::{
+    DriverError, FoundPool, Offer, PciAddress, Sysfs, Taken, UserDriver, VirtualFunction,
+    WireRequest, vfio_device,
+};
 
 /// The end of a wire by name.
 pub(super) type WireEndName = (NodeName, InterfaceName);
@@ -51,12 +54,22 @@ pub(super) fn choose(
                     function: *address,
                     holder: taken.holder,
                 }),
-                None => Ok((function, None)),
+                None => {
+                    // Without a word it is what it is.
+                    if wanted.options.driver.is_some() {
+                        check_driver(&function, wanted.options.driver)?;
+                    }
+                    Ok((function, None))
+                }
             }
         }
         Source::Pool(pool) => {
             let offer = offer(sysfs, pool, wanted)?;
-            let function = offer.single(&list(holdings, None), wanted.options.index)?;
+            let function = offer.single(
+                &list(holdings, None),
+                wanted.options.index,
+                wanted.options.driver,
+            )?;
             Ok((function, None))
         }
         Source::Wire {
@@ -92,6 +105,7 @@ fn choose_wire(
     });
     if let Some((holding, wire)) = first {
         let function = sysfs.virtual_function(wire.partner)?;
+        check_driver(&function, wanted.options.driver)?;
         let share = share(holding.function, holding.physical, wire.vlan);
         return Ok((function, share));
     }
@@ -99,11 +113,34 @@ fn choose_wire(
         node: own.0.as_str(),
         peer: peer.0.as_str(),
         index: wanted.options.index,
+        drivers: [wanted.options.driver, wanted.options.peer_driver],
         vlan: wanted.options.vlan,
     };
     let choice = offer(sysfs, pool, wanted)?.wire(&list(holdings, Some(topology)), &request)?;
     let share = share(choice.peer.address, choice.peer.physical, choice.vlan);
     Ok((choice.own, share))
+}
+
+/// Whether a virtual function is driven by whom it is to be: the kernel, as an interface, or a process.
+fn check_driver(
+    function: &VirtualFunction,
+    driver: Option<UserDriver>,
+) -> Result<(), FunctionError> {
+    let (address, found) = (function.address, function.driver.clone());
+    match driver {
+        None if function.interface.is_some() => Ok(()),
+        None => Err(FunctionError::NoInterface {
+            function: address,
+            driver: found,
+        }),
+        Some(UserDriver::Vfio) if vfio_device(function).is_some() => Ok(()),
+        Some(driver) => Err(DriverError::NotBound {
+            address,
+            wanted: driver.as_str().to_owned(),
+            found,
+        }
+        .into()),
+    }
 }
 
 /// What a pool has, those near to where the container will run first.

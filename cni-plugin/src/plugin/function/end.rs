@@ -59,7 +59,7 @@ impl FunctionEnd {
 }
 
 /// The network of all attachments of a topology; no network of CNI's, unless somebody wants it to be one.
-fn network(topology: &TopologyName) -> Identifier {
+pub(super) fn network(topology: &TopologyName) -> Identifier {
     Identifier::of_topology(topology)
 }
 

@@ -82,7 +82,22 @@ impl Pod {
                 });
             }
         }
+        if let Some(link) = self.named_without_interface() {
+            return Err(PodError::Link {
+                pod: self.name.clone(),
+                interface: link.interface.clone(),
+                reason: format!(
+                    "is named in `{FORWARDING}`, but a process drives it: it has no interface"
+                ),
+            });
+        }
         self.settings().map(drop)
+    }
+
+    /// A link without an interface that the forwarding names.
+    fn named_without_interface(&self) -> Option<&Link> {
+        let mut named = self.forwarding.interfaces();
+        named.find_map(|name| self.link(&name).filter(|link| !link.has_interface()))
     }
 
     /// What is wrong with a link by itself.
@@ -127,6 +142,15 @@ fn function_flaw(link: &Link) -> Option<String> {
         (LinkType::Vf, Some(vf)) if vf.pool.is_some() => {
             if vf.vlan == Some(0) && link.peer.is_some() {
                 return Some("cannot be a wire without a VLAN (`vf.vlan` is 0)".to_owned());
+            }
+            if let Some(key) = link.interface_key() {
+                return Some(format!(
+                    "cannot have `{}`: a process drives it, and it has no interface",
+                    key.join(".")
+                ));
+            }
+            if vf.peer_driver.is_some() && link.peer.is_none() {
+                return Some("has `vf.peerDriver`, but no peer".to_owned());
             }
             let (key, reason) = vf.attributes().err()?;
             Some(format!("cannot have this `vf.{key}`: {reason}"))
