@@ -112,7 +112,7 @@ impl Changes {
         let nodes = NodeChanges::between(old, observed, new);
         let (disconnect, connect) = wire_changes(old, observed, new, &nodes);
         let (detach, attach) = functions::changes(old, observed, new, &nodes);
-        let (stop, start) = container_changes(old, observed, new, &nodes);
+        let (stop, start) = container_changes(old, observed, new, &nodes, [&detach, &attach]);
         let fresh: BTreeSet<_> = connect
             .iter()
             .flat_map(|wire| &wire.ends)
@@ -226,12 +226,19 @@ fn container_changes(
     observed: &Observed,
     new: &Deployment,
     nodes: &NodeChanges,
+    moving: [&[FunctionEnd]; 2],
 ) -> (Stop, Start) {
+    // What a container drives itself it is given when it starts.
+    let has_other_devices = |node: &NodePlan| {
+        let mut ends = moving.into_iter().flatten();
+        ends.any(|end| end.options.driver.is_some() && end.netns == node.netns)
+    };
     let known: HashMap<_, _> = containers(old)
         .map(|(_, container)| (&container.id, container))
         .collect();
     let stands = |node: &NodePlan, container: &ContainerPlan| {
         !nodes.absent.contains(&node.netns)
+            && !has_other_devices(node)
             && known.get(&container.id) == Some(&container)
             && observed
                 .nodes

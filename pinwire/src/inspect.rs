@@ -111,6 +111,8 @@ pub enum LinkState {
     Down,
     /// It is up and its other end is not.
     NoCarrier,
+    /// It is no interface: a process drives the virtual function.
+    Vfio,
     /// It is not there.
     Missing,
 }
@@ -153,9 +155,15 @@ fn view_node(
             .and_then(|found| Some((found, found.link(interface.name.as_str())?)));
         let peer = interface.peer.as_ref();
         let peer = peer.map_or_else(|| OUTSIDE.to_owned(), Peer::to_string);
-        InterfaceView {
-            function: function(&interface.name),
-            ..view_interface(interface.name.as_str(), peer, link)
+        let view = view_interface(interface.name.as_str(), peer, link);
+        match function(&interface.name) {
+            Some(function) if function.device.is_some() => InterfaceView {
+                state: LinkState::Vfio,
+                mac: function.mac,
+                function: Some(function),
+                ..view
+            },
+            function => InterfaceView { function, ..view },
         }
     });
     Ok(NodeView {

@@ -10,7 +10,7 @@ use crate::host::{Host, host, manifest, said};
 const STEPS: u32 = 400;
 
 /// Runs a command that kills itself at a step; whether it got there.
-fn killed(host: &Host<'_>, arguments: &[&str], step: u32) -> bool {
+pub(crate) fn killed(host: &Host<'_>, arguments: &[&str], step: u32) -> bool {
     let mut command = host.command(arguments);
     let (code, said) = said(command.env("PINWIRE_FAULT_STEP", step.to_string()));
     assert!(

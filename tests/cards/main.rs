@@ -17,3 +17,4 @@ mod host;
 mod machine;
 mod pools;
 mod vf;
+mod vfio;

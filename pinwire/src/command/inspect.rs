@@ -124,6 +124,7 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
             LinkState::Up => "up",
             LinkState::Down => "down",
             LinkState::NoCarrier => "no carrier",
+            LinkState::Vfio => "vfio",
             LinkState::Missing => "missing",
         }
         .to_owned(),

@@ -10,11 +10,13 @@ use indicatif::ProgressBar;
 use pinwire_cni::name::NodeName;
 use pinwire_cni::netlink::NetlinkError;
 use pinwire_cni::netns::{Netns, NetnsError};
+use pinwire_cni::plugin::PluginError;
 use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::{self, Setting, SettingError};
 use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
 
+use super::devices::Devices;
 use super::down::{self, LeftBehind};
 use super::functions::{self, AttachError, DetachError};
 use super::parallel;
@@ -82,6 +84,16 @@ pub enum StepError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// It cannot be told what a container drives itself.
+    #[error("container `{container}` of node `{node}` cannot be given its virtual functions")]
+    Devices {
+        /// Its node.
+        node: NodeName,
+        /// The container.
+        container: String,
+        /// Why.
+        source: Box<PluginError>,
     },
     /// A container does not start.
     #[error("container `{container}` of node `{node}` does not start")]
@@ -262,14 +274,19 @@ impl Executor<'_> {
                 make_directory(&paths.data.join("logs"))?;
                 parallel::each(containers, zygotes, |zygote, (node, container)| {
                     go_on(interrupt, bar)?;
-                    let started =
-                        zygote
-                            .start(&request(paths, node, container))
-                            .map_err(|source| StepError::Start {
-                                node: node.name.clone(),
-                                container: container.name.clone(),
-                                source: Box::new(source),
-                            })?;
+                    let devices =
+                        Devices::of(paths, &node.name).map_err(|source| StepError::Devices {
+                            node: node.name.clone(),
+                            container: container.name.clone(),
+                            source: Box::new(source),
+                        })?;
+                    let started = zygote
+                        .start(&request(paths, node, container, &devices))
+                        .map_err(|source| StepError::Start {
+                            node: node.name.clone(),
+                            container: container.name.clone(),
+                            source: Box::new(source),
+                        })?;
                     process::save(paths, &container.id, &started).map_err(|source| {
                         StepError::Directory {
                             path: paths.container(&container.id),
@@ -281,7 +298,12 @@ impl Executor<'_> {
     }
 }
 
-fn request(paths: &TopologyPaths, node: &NodePlan, container: &ContainerPlan) -> StartRequest {
+fn request(
+    paths: &TopologyPaths,
+    node: &NodePlan,
+    container: &ContainerPlan,
+    devices: &Devices,
+) -> StartRequest {
     StartRequest {
         id: container.id.clone(),
         hostname: container.hostname.clone(),
@@ -293,7 +315,7 @@ fn request(paths: &TopologyPaths, node: &NodePlan, container: &ContainerPlan) ->
         log: paths.log(&container.id),
         layers: container.image.layers.iter().rev().cloned().collect(),
         image: container.image.config.clone(),
-        workload: container.workload.clone(),
+        workload: devices.give_to(&container.workload),
         hosts: Vec::new(),
     }
 }

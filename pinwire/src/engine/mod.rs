@@ -3,6 +3,7 @@
 //! [`Up`] and [`tear_down`] are the two operations; [`observe()`] looks. Everything that a topology consists of is below paths
 //! and names that follow from the topology's name, so [`tear_down`] finds it with or without a record.
 
+mod devices;
 mod down;
 mod execute;
 mod functions;

@@ -156,8 +156,10 @@ fn look_at_node(
         .filter(|container| process::running(paths, &container.id).is_some())
         .map(|container| container.id.clone())
         .collect();
+    let mut altnames = intact(&found, ends, paths);
+    altnames.extend(driven(node, ends, paths));
     Ok(Some(ObservedNode {
-        altnames: intact(&found, ends, paths),
+        altnames,
         running,
         is_told: is_told(&found, &node.settings),
     }))
@@ -196,6 +198,17 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
         })
     });
     ours.cloned().collect()
+}
+
+/// The alternative names that the links of a node would have which its containers drive, of those that are what they
+/// should be.
+fn driven(node: &NodePlan, ends: &Ends<'_>, paths: &TopologyPaths) -> Vec<String> {
+    let functions = ends.values().filter_map(|end| end.function);
+    let driven = functions.filter(|end| end.options.driver.is_some() && end.netns == node.netns);
+    driven
+        .filter(|end| functions::is_intact(paths, end))
+        .map(|end| end.altname.clone())
+        .collect()
 }
 
 /// Whether nothing of what a namespace was told has been taken back since, as far as one look shows.

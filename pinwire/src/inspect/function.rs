@@ -1,10 +1,11 @@
 //! The virtual functions of a topology, by the state that all who attach any share.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
-use pinwire_cni::name::{InterfaceName, NodeName};
+use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
 use pinwire_cni::plugin::state::State;
-use pinwire_cni::vf::{PciAddress, Sysfs};
+use pinwire_cni::vf::{PciAddress, Sysfs, vfio_device};
 use serde::Serialize;
 
 use crate::engine::ObserveError;
@@ -29,6 +30,11 @@ pub struct FunctionView {
     pub vlan: Option<u16>,
     /// Its driver.
     pub driver: Option<String>,
+    /// The device by which a process drives it; `null` where it is an interface.
+    pub device: Option<PathBuf>,
+    /// The MAC address that it was given.
+    #[serde(skip)]
+    pub mac: Option<MacAddress>,
 }
 
 /// The virtual functions of a deployment by node and interface; those that are attached.
@@ -58,7 +64,9 @@ pub(super) fn views(
             physical_interface: physical.and_then(|physical| Some(physical.interface?.name)),
             pool: end.pool.clone(),
             vlan: vlan.filter(|id| *id > 0),
+            device: function.as_ref().and_then(vfio_device),
             driver: function.and_then(|function| function.driver),
+            mac: holding.attributes.mac,
         };
         views.insert((end.node.clone(), end.interface.clone()), view);
     }

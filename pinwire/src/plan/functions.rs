@@ -94,7 +94,7 @@ fn end(
     let (pool, members) = pool(pools, options.pool.as_deref(), link.peer.is_some())
         .map_err(|source| no_pool(node, link, source))?;
     options.pool = Some(pool.to_owned());
-    if matches!(node.forwarding.plane, Plane::Mirror | Plane::Xdp) {
+    if link.has_interface() && matches!(node.forwarding.plane, Plane::Mirror | Plane::Xdp) {
         // What is passed on at layer 2 is addressed to somebody else.
         options.promiscuous.get_or_insert(true);
     }

@@ -27,13 +27,14 @@ fn check_plane(draft: &Draft, report: &mut Report) {
         Plane::Xdp => "xdp",
         Plane::Kernel | Plane::None => return,
     };
-    let count = draft.node.links.len();
+    let links = draft.node.links.iter();
+    let count = links.filter(|link| link.has_interface()).count();
     if count != 2 {
         report
             .error(
                 draft.forwarding.place_of("plane"),
                 format!(
-                    "the plane `{name}` joins two links, and `{}` has {count}",
+                    "the plane `{name}` joins two interfaces, and `{}` has {count}",
                     draft.name()
                 ),
             )
@@ -112,7 +113,11 @@ fn check_interface_of(draft: &Draft, key: &str, place: Place, report: &mut Repor
     let ["net", "ipv4" | "ipv6", "conf" | "neigh", name, _, ..] = parts[..] else {
         return;
     };
-    if !["all", "default", "lo"].contains(&name) && !draft.interfaces().any(|known| known == name) {
+    if draft.is_driven(name) {
+        report.error(place, routes::no_interface(draft, name));
+    } else if !["all", "default", "lo"].contains(&name)
+        && !draft.interfaces().any(|known| known == name)
+    {
         let hint = suggest::hint(name, draft.interfaces().chain(["all", "default"]));
         report
             .error(

@@ -1,11 +1,12 @@
 //! Links of virtual functions: what each end says of its own, both ends against each other, and every link made one kind.
 
 use pinwire_cni::links::{Link, LinkType, Peer};
-use pinwire_cni::vf::VfOptions;
+use pinwire_cni::vf::{UserDriver, VFIO, VfOptions};
 
 use super::Topology;
 use super::links::End;
 use crate::manifest::report::Report;
+use crate::manifest::source::Place;
 
 /// Checks what one end says of virtual functions.
 pub(super) fn check(end: End<'_>, report: &mut Report) {
@@ -48,6 +49,7 @@ fn check_function(end: End<'_>, options: Option<&VfOptions>, report: &mut Report
             .entry(key)
             .map_or(options.place, |entry| entry.value.place)
     };
+    check_driver(end, options, key_place("peerDriver"), report);
     if options.vlan == Some(0) && link.peer.is_some() {
         report
             .error(
@@ -64,8 +66,45 @@ fn check_function(end: End<'_>, options: Option<&VfOptions>, report: &mut Report
     }
 }
 
-/// What the two ends of a wire must say the same: the key, and what each says.
-pub(super) fn difference(one: &Link, other: &Link) -> Option<(&'static str, String, String)> {
+/// Checks what one end says of who drives it, and of who drives the other.
+fn check_driver(end: End<'_>, options: &VfOptions, peer_driver: Place, report: &mut Report) {
+    let End { link, tree, .. } = end;
+    if let Some([above @ .., key]) = link.interface_key() {
+        let parent = above.iter().fold(tree, |tree, key| tree.value(key));
+        let place = parent
+            .entry(key)
+            .map_or(parent.place, |entry| entry.key_place);
+        report
+            .error(
+                place,
+                format!(
+                    "`{key}` needs an interface, and `{}` has none: a process drives it (`driver: {VFIO}`)",
+                    end.title()
+                ),
+            )
+            .hint("remove it: whoever drives the virtual function has it do that");
+    }
+    if options.peer_driver.is_some() && !matches!(link.peer, Some(Peer::Node { .. })) {
+        report
+            .error(
+                peer_driver,
+                format!(
+                    "`peerDriver` of `{}` needs a peer: a node that has the other end",
+                    end.title()
+                ),
+            )
+            .hint("who drives this end says `driver`");
+    }
+}
+
+/// A key of one end and the other end's that must have the same value, with both values.
+pub(super) struct Mismatch {
+    pub(super) keys: [&'static str; 2],
+    pub(super) values: [String; 2],
+}
+
+/// What the two ends of a wire contradict each other in.
+pub(super) fn difference(one: &Link, other: &Link) -> Option<Mismatch> {
     let none = VfOptions::default();
     let one = one.vf.as_ref().unwrap_or(&none);
     let other = other.vf.as_ref().unwrap_or(&none);
@@ -75,6 +114,17 @@ pub(super) fn difference(one: &Link, other: &Link) -> Option<(&'static str, Stri
         let proto = options.vlan_proto;
         text(proto.and_then(|proto| Some(serde_json::to_value(proto).ok()?.as_str()?.to_owned())))
     };
+    let driver = |driver: Option<UserDriver>| text(driver.map(|one| one.as_str().to_owned()));
+    let drivers = [
+        (
+            ["driver", "peerDriver"],
+            [driver(one.driver), driver(other.peer_driver)],
+        ),
+        (
+            ["peerDriver", "driver"],
+            [driver(one.peer_driver), driver(other.driver)],
+        ),
+    ];
     let values = [
         ("pool", text(one.pool.clone()), text(other.pool.clone())),
         ("index", number(one.index), number(other.index)),
@@ -90,8 +140,10 @@ pub(super) fn difference(one: &Link, other: &Link) -> Option<(&'static str, Stri
         ),
         ("vlanProto", proto(one), proto(other)),
     ];
-    let mut values = values.into_iter();
-    values.find(|(_, one, other)| one != other)
+    let same = values.map(|(key, one, other)| ([key; 2], [one, other]));
+    let mut all = same.into_iter().chain(drivers);
+    let (keys, values) = all.find(|(_, [one, other])| one != other)?;
+    Some(Mismatch { keys, values })
 }
 
 /// A link that cannot be of a kind.

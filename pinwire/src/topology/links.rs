@@ -270,18 +270,27 @@ fn check_pair(end: End<'_>, other: End<'_>, nodes: &HashMap<&str, &Draft>, repor
             .related(other.tree.place_of("type"), "the other end");
     }
     if end.link.kind == LinkType::Vf
-        && let Some((key, first, second)) = functions::difference(other.link, end.link)
+        && let Some(mismatch) = functions::difference(other.link, end.link)
     {
-        let place = |end: End<'_>| end.tree.value("vf").place_of(key);
+        let ([first_key, key], [first, second]) = (mismatch.keys, mismatch.values);
+        let what = if first_key == key {
+            format!("`vf.{key}`")
+        } else {
+            format!("`vf.{first_key}` and `vf.{key}`")
+        };
+        let place = |end: End<'_>, key| end.tree.value("vf").place_of(key);
         report
             .error(
-                place(end),
-                format!("the two ends of the link {titles} have different `vf.{key}`, {first} and {second}"),
+                place(end, key),
+                format!(
+                    "the two ends of the link {titles} have different {what}, {first} and {second}"
+                ),
             )
-            .related(place(other), "the other end")
+            .related(place(other, first_key), "the other end")
             .hint("write the same at both ends: whichever is attached first chooses for both");
     }
-    if end.mtu() != other.mtu() {
+    let both = end.link.has_interface() && other.link.has_interface();
+    if both && end.mtu() != other.mtu() {
         let message = format!(
             "the two ends of the link {titles} have different MTUs, {} and {} bytes",
             other.mtu(),

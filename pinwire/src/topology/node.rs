@@ -42,6 +42,12 @@ impl Draft {
         self.node.name.as_str()
     }
 
+    /// Whether a link of that name has no interface, since a process drives it.
+    pub(super) fn is_driven(&self, name: &str) -> bool {
+        let mut links = self.node.links.iter();
+        links.any(|link| link.interface.as_str() == name && !link.has_interface())
+    }
+
     /// The names of the interfaces.
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.node.links.iter().map(|link| link.interface.as_str())

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use pinwire_cni::links::{Destination, Route};
 use pinwire_cni::name::InterfaceName;
+use pinwire_cni::vf::VFIO;
 
 use super::node::Draft;
 use crate::manifest::report::Report;
@@ -55,6 +56,10 @@ pub(super) fn check(draft: &Draft, report: &mut Report) {
 
 /// Checks that an interface is one of the node's.
 pub(super) fn check_interface(draft: &Draft, name: Option<&str>, tree: &Tree, report: &mut Report) {
+    if let Some(name) = name.filter(|name| draft.is_driven(name)) {
+        report.error(tree.place_of("interface"), no_interface(draft, name));
+        return;
+    }
     if let Some(name) = name.filter(|name| !draft.interfaces().any(|known| known == *name)) {
         let hint = suggest::hint(name, draft.interfaces());
         let hint = hint.unwrap_or_else(|| {
@@ -70,6 +75,14 @@ pub(super) fn check_interface(draft: &Draft, name: Option<&str>, tree: &Tree, re
             )
             .hint(hint);
     }
+}
+
+/// That a link has no interface.
+pub(super) fn no_interface(draft: &Draft, name: &str) -> String {
+    format!(
+        "`{}:{name}` has no interface: a process drives it (`driver: {VFIO}`)",
+        draft.name()
+    )
 }
 
 /// Checks the number of a table.
