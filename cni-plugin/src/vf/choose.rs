@@ -9,6 +9,10 @@ use super::options::UserDriver;
 use super::pool::FoundPool;
 use super::sysfs::VirtualFunction;
 
+mod error;
+
+pub use error::ChoiceError;
+
 /// A virtual function, or a VLAN, that somebody has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -57,71 +61,6 @@ pub struct WireChoice {
     pub peer: VirtualFunction,
     /// The VLAN of both.
     pub vlan: u16,
-}
-
-/// Why nothing could be chosen.
-#[derive(Debug, thiserror::Error)]
-pub enum ChoiceError {
-    /// All is taken.
-    #[error("the pool `{pool}` is exhausted: {}{}", list(.holders), hint(.drivers))]
-    Exhausted {
-        /// The pool.
-        pool: String,
-        /// What every virtual function of the pool is up to.
-        holders: Vec<String>,
-        /// What was looked for.
-        drivers: Vec<UserDriver>,
-    },
-    /// The virtual function asked for is taken.
-    #[error("virtual function {index} of the pool `{pool}` cannot be had: {}{}", list(.holders), hint(.drivers))]
-    Index {
-        /// The pool.
-        pool: String,
-        /// The index.
-        index: u32,
-        /// Who has it, on each physical function.
-        holders: Vec<String>,
-        /// What was looked for.
-        drivers: Vec<UserDriver>,
-    },
-    /// There is no such virtual function.
-    #[error("the pool `{pool}` has no virtual function {index}")]
-    NoIndex {
-        /// The pool.
-        pool: String,
-        /// The index.
-        index: u32,
-    },
-    /// The VLAN asked for belongs to another wire.
-    #[error("VLAN {vlan} on the pool `{pool}` is taken by {holder}")]
-    Vlan {
-        /// The pool.
-        pool: String,
-        /// The VLAN.
-        vlan: u16,
-        /// Who has it.
-        holder: String,
-    },
-}
-
-fn list(holders: &[String]) -> String {
-    if holders.is_empty() {
-        return "no virtual function of it is free".to_owned();
-    }
-    holders.join(", ")
-}
-
-/// What to do where one was looked for that a process can drive.
-fn hint(drivers: &[UserDriver]) -> String {
-    let drivers = drivers.iter();
-    drivers
-        .map(|driver| {
-            format!(
-                " (`pinwire vf bind VF` gives one to {0}, which `driver: {0}` asks for)",
-                driver.as_str()
-            )
-        })
-        .collect()
 }
 
 impl Offer {
@@ -184,15 +123,8 @@ impl Offer {
         taken: &[Taken],
         request: &WireRequest<'_>,
     ) -> Result<WireChoice, ChoiceError> {
-        let used = |vlan: u16| {
-            let here = |one: &&Taken| {
-                let mut physical = self.pool.physical.iter();
-                physical.any(|physical| physical.address == one.physical)
-            };
-            taken.iter().filter(here).find(|one| one.vlan == Some(vlan))
-        };
         if let Some(vlan) = request.vlan
-            && let Some(holder) = used(vlan)
+            && let Some(holder) = self.holder_of(vlan, taken)
         {
             return Err(ChoiceError::Vlan {
                 pool: self.pool.name.clone(),
@@ -205,14 +137,12 @@ impl Offer {
         } else {
             self.within(taken, request)
         };
-        let choice = pairs.into_iter().find_map(|(own, peer)| {
-            let index = own.index.min(peer.index);
-            // By its index; where physical functions have the same indices, the next that no wire has.
-            let next = || {
-                let first = self.pool.first_vlan.checked_add(index.try_into().ok()?)?;
-                let last = if self.pool.cable { first } else { VLAN_MAX };
-                (first..=last.min(VLAN_MAX)).find(|vlan| used(*vlan).is_none())
-            };
+        // Two processes cannot have one IOMMU group.
+        let apart = |(own, peer): &(&VirtualFunction, &VirtualFunction)| {
+            request.drivers.contains(&None) || own.iommu_group != peer.iommu_group
+        };
+        let choice = pairs.into_iter().filter(apart).find_map(|(own, peer)| {
+            let next = || self.free_vlan(own.index.min(peer.index), taken);
             Some(WireChoice {
                 own: own.clone(),
                 peer: peer.clone(),
@@ -220,6 +150,21 @@ impl Offer {
             })
         });
         choice.ok_or_else(|| self.failure(taken, request.index, &request.drivers))
+    }
+
+    /// Who has a VLAN on the pool's physical functions.
+    fn holder_of<'a>(&self, vlan: u16, taken: &'a [Taken]) -> Option<&'a Taken> {
+        taken.iter().find(|one| {
+            let mut physical = self.pool.physical.iter();
+            one.vlan == Some(vlan) && physical.any(|physical| physical.address == one.physical)
+        })
+    }
+
+    /// The VLAN of a wire by its index; where physical functions have the same indices, the next that no wire has.
+    fn free_vlan(&self, index: u32, taken: &[Taken]) -> Option<u16> {
+        let first = self.pool.first_vlan.checked_add(index.try_into().ok()?)?;
+        let last = if self.pool.cable { first } else { VLAN_MAX };
+        (first..=last.min(VLAN_MAX)).find(|vlan| self.holder_of(*vlan, taken).is_none())
     }
 
     /// Pairs of the same index at both ends of the cable, the end of this node first. A node keeps to one side, so that its

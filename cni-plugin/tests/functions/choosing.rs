@@ -260,6 +260,12 @@ fn wires_that_a_process_drives_at_one_end() {
     let both = chosen(&cable, &[], &ask("a", "b", [VFIO, VFIO]));
     assert!(both.contains("0000:01:10.2 is bound to igbvf"), "{both}");
     tree.bind_to_vfio("0000:01:10.2");
+    // Both are in one IOMMU group, then not.
+    let driven = ask("a", "b", [VFIO, VFIO]);
+    let cable = || offer(&tree, self::cable());
+    assert!(chosen(&cable(), &[], &driven).contains("the pool `p` is exhausted"));
+    tree.iommu_group("0000:01:10.2", 40);
+    assert_eq!(chosen(&cable(), &[], &driven), expected);
     // Of one card, with a switch.
     let one = offer(&tree, json!({"physicalFunctions": ["ens1f0"]}));
     let request = ask("a", "b", [VFIO, None]);
