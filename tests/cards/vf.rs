@@ -48,6 +48,8 @@ fn cards_are_changed_only_where_nobody_uses_them() {
         assert!(error.contains("has the driver vfio-pci"), "{error}");
         let said = host.ok(&["vf", "unbind", &third]);
         assert!(said.contains("which now has igbvf"), "{said}");
+        // An interface that is just being renamed is not seen.
+        run("udevadm settle");
         let said = host.ok(&["vf", "free", physical]);
         assert!(said.contains("removed 7 virtual functions"), "{said}");
         assert_eq!(functions(0).len(), 0);
