@@ -8,6 +8,7 @@
 
 mod batch;
 pub mod cpu;
+mod ethtool;
 pub mod identity;
 mod inside;
 pub mod links;
@@ -16,13 +17,13 @@ pub mod netavark;
 pub mod netlink;
 pub mod netns;
 pub mod observe;
-mod offload;
 mod plane;
 pub mod plugin;
 mod procfs;
 mod refusal;
 pub mod setting;
 pub mod sysctl;
+pub mod tuning;
 mod veth;
 pub mod vf;
 pub mod wire;

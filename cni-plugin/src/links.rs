@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{InterfaceName, MacAddress, NodeName};
+use crate::tuning::Tuning;
 use crate::vf::VfOptions;
 
 mod vfio;
@@ -53,6 +54,9 @@ pub struct Link {
     /// The virtual function of this end; only with the type `vf`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vf: Option<VfOptions>,
+    /// What this end is tuned to: queues, offloads, and of a virtual function rings, coalescing and interrupts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// MAC address of this end; derived from topology, node and interface unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddress>,

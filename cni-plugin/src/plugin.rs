@@ -88,6 +88,7 @@ impl Request {
         FunctionRequest {
             configuration: &self.configuration.function,
             mtu: runtime_mtu.or(arguments.mtu).or(mtu),
+            tuning: self.configuration.tuning.clone(),
             holder: match &arguments.pod_name {
                 None => self.name.to_string(),
                 Some(pod) => {

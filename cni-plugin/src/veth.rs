@@ -12,7 +12,7 @@ use crate::wire::{Wire, WireEnd};
 /// `IFLA_ALT_IFNAME` (`linux/if_link.h`), by which a link can be named in any request.
 const ALTERNATIVE_NAME: u16 = 53;
 
-/// Queues of each direction that an end can have. A pair that does not say how many gets one for each CPU that the host
+/// Queues of each direction that an end has unless it is tuned. A pair that does not say how many gets one for each CPU that the host
 /// might ever have (`veth_get_num_queues`, drivers/net/veth.c), of which all but one are at once taken away again: more
 /// memory and time, and an RCU grace period for which every CPU is interrupted, isolated ones as well.
 const QUEUES: u32 = 1;
@@ -41,9 +41,11 @@ fn end(
         .link_group(wire.group)
         .setns_by_fd(namespace);
     let mut message = link.build();
+    let channels = end.tuning.channels.as_ref();
+    let queues = |number: Option<u32>| number.unwrap_or(QUEUES);
     message.attributes.extend([
-        LinkAttribute::NumTxQueues(QUEUES),
-        LinkAttribute::NumRxQueues(QUEUES),
+        LinkAttribute::NumTxQueues(queues(channels.and_then(|channels| channels.tx))),
+        LinkAttribute::NumRxQueues(queues(channels.and_then(|channels| channels.rx))),
     ]);
     message
 }

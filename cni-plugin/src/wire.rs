@@ -13,17 +13,20 @@ use serde::{Deserialize, Serialize};
 use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::NetlinkError;
 use crate::netns::{Netns, NetnsError};
+use crate::tuning::{Tuning, TuningError};
 
 mod create;
 mod delete;
 mod detach;
 mod sockets;
+mod tune;
 
 pub(crate) use create::create_all_by;
 pub use create::{create, create_all};
 pub use delete::{delete, delete_all};
 pub use detach::delete_ends;
 pub(crate) use sockets::Sockets;
+pub use tune::detuned;
 
 /// The MTU of a wire whose manifest names none, bytes (Ethernet, RFC 894).
 pub const DEFAULT_MTU: u32 = 1500;
@@ -52,6 +55,9 @@ pub struct WireEnd {
     pub mac: MacAddress,
     /// Its alternative name, the mark of ownership ([`crate::identity::altname`]).
     pub altname: String,
+    /// What it is tuned to.
+    #[serde(default, skip_serializing_if = "Tuning::is_empty")]
+    pub tuning: Box<Tuning>,
 }
 
 impl fmt::Display for WireEnd {
@@ -136,6 +142,14 @@ pub enum WireError {
         end: Box<WireEnd>,
         /// Why.
         source: NetlinkError,
+    },
+    /// An end could not be tuned, or its tuning not be read.
+    #[error("cannot tune {end}")]
+    Tune {
+        /// The end.
+        end: Box<WireEnd>,
+        /// Why.
+        source: Box<TuningError>,
     },
     /// A link could not be read.
     #[error("cannot look {end} up (RTM_GETLINK)")]

@@ -18,6 +18,7 @@ use crate::plugin::attach::{self, Addressing, Request};
 use crate::plugin::gc;
 use crate::plugin::result::{Address, Dns, Outcome, ResultRoute};
 use crate::plugin::state::{AttachmentName, State};
+use crate::tuning::Tuning;
 use crate::wire::DEFAULT_MTU;
 
 /// The metric of the default route of a container's first network, podman's own for all its networks.
@@ -95,6 +96,7 @@ impl Container {
             netns: netns.to_owned(),
             mac: self.mac,
             mtu: self.options.mtu.unwrap_or(DEFAULT_MTU),
+            tuning: Tuning::default(),
             addressing: Addressing::Given {
                 addresses: self.addresses,
                 routes: defaults.into_iter().chain(routes).collect(),

@@ -1,7 +1,7 @@
 //! Whether two pods agree on the link between them. Pure: both pods' records are given.
 
 use super::pod::{Pod, mtu};
-use crate::links::{Link, Peer};
+use crate::links::{Link, Peer, Plane};
 use crate::name::InterfaceName;
 use crate::vf::{Attribute, UserDriver, VfOptions};
 
@@ -148,6 +148,18 @@ fn difference(one: &Pod, link: &Link, other: &Pod, other_link: &Link) -> Option<
     }
     if let Some(what) = function_difference(link, other_link) {
         return Some(what);
+    }
+    let against = |link: &Link, other: &Pod| {
+        let tuning = link
+            .tuning
+            .as_ref()
+            .filter(|_| other.forwarding.plane == Plane::Xdp)?;
+        tuning.against_xdp().cloned()
+    };
+    if let Some(offload) = against(link, other).or_else(|| against(other_link, one)) {
+        return Some(format!(
+            "the plane xdp at one end does not go with this `tuning.offloads.{offload}` at the other"
+        ));
     }
     let both = link.has_interface() && other_link.has_interface();
     if both && mtu(link) != mtu(other_link) {

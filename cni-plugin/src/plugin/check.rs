@@ -14,7 +14,7 @@ use crate::name::MacAddress;
 use crate::netns::Netns;
 use crate::observe::{Observation, ObservedLink, observe};
 use crate::setting;
-use crate::wire::{Place, WireEnd};
+use crate::wire::{self, Place, WireEnd};
 
 mod difference;
 
@@ -99,7 +99,7 @@ fn check_interface(
     previous: &Outcome,
     found: &Observation,
     host: &Observation,
-) -> Result<(), Difference> {
+) -> Result<(), PluginError> {
     let [inside, outside] = &plan.wire.ends;
     let named = |interface: &&super::result::Interface| {
         interface.name == inside.interface.as_str()
@@ -110,7 +110,7 @@ fn check_interface(
     };
     let Some(reported) = previous.interfaces.iter().find(named) else {
         let end = Box::new(inside.clone());
-        return Err(Difference::Result { end });
+        return Err(Difference::Result { end }.into());
     };
     // A plugin further down the chain may have changed both, and says so in the result.
     let expected = Expected {
@@ -123,12 +123,13 @@ fn check_interface(
     };
     let link = check_end(found, inside, expected, true)?;
     check_told(found, link, inside, &plan.inside())?;
+    check_tuning(inside)?;
     let expected = Expected {
         mac: outside.mac,
         mtu: plan.wire.mtu,
     };
     let link = check_end(host, outside, expected, true)?;
-    check_told(host, link, outside, &plan.outside())
+    Ok(check_told(host, link, outside, &plan.outside())?)
 }
 
 fn check_node(
@@ -148,6 +149,7 @@ fn check_node(
             mtu: mtu(link),
         };
         check_end(found, &end, expected(&end), true)?;
+        check_tuning(&end)?;
         if let Peer::Host(interface) = peer {
             // An administrator may well put the host's end into a bridge.
             let end = pod.host_end(interface);
@@ -221,6 +223,18 @@ pub(super) fn check_end<'a>(
         Difference::Down { end: boxed() }
     };
     Err(difference)
+}
+
+/// Checks what an end of a veth pair was tuned to.
+fn check_tuning(end: &WireEnd) -> Result<(), PluginError> {
+    match wire::detuned(end)? {
+        None => Ok(()),
+        Some(mismatch) => Err(Difference::Tuning {
+            what: end.to_string(),
+            mismatch,
+        }
+        .into()),
+    }
 }
 
 /// Checks addresses and routes of an end.

@@ -16,7 +16,9 @@ use super::json::{self, Fields, brief};
 use super::log::Level;
 use super::result::Dns;
 use super::version::{Verb, Version};
+use crate::links::LinkType;
 use crate::name::MacAddress;
+use crate::tuning::Tuning;
 
 mod function;
 mod runtime;
@@ -53,6 +55,8 @@ pub struct Configuration {
     pub ipam: Option<String>,
     /// What is said of virtual functions.
     pub function: FunctionConfiguration,
+    /// `tuning` of the interface.
+    pub tuning: Tuning,
     /// `dns`, for the result.
     pub dns: Dns,
     /// `stateDir`: where to keep state.
@@ -107,6 +111,7 @@ impl Configuration {
             masquerade: fields.take("ipMasq")?.unwrap_or(false),
             ipam: ipam(fields.take_value("ipam")?, lenient)?,
             function: FunctionConfiguration::read(&mut fields, runtime.device)?,
+            tuning: fields.take("tuning")?.unwrap_or_default(),
             dns: fields.take("dns")?.unwrap_or_default(),
             state: directory(fields.take("stateDir")?, lenient)?,
             log_file: log_file(fields.take("logFile")?, lenient)?,
@@ -118,6 +123,9 @@ impl Configuration {
         };
         fields.pass(is_theirs);
         fields.finish()?;
+        if !lenient {
+            check_tuning(&configuration)?;
+        }
         if !lenient && configuration.ipam.is_some() && !configuration.addresses[1].is_empty() {
             return Err(ConfigurationError::Invalid {
                 key: "ips".to_owned(),
@@ -158,6 +166,19 @@ fn network(fields: &mut Fields) -> Result<Identifier, ConfigurationError> {
     let name: Option<String> = fields.take("name")?;
     let name = name.ok_or_else(|| invalid("the network needs a name".to_owned()))?;
     name.parse().map_err(invalid)
+}
+
+/// Whether the interface that is attached can be tuned as is asked for.
+fn check_tuning(configuration: &Configuration) -> Result<(), ConfigurationError> {
+    let kind = match configuration.function.wanted() {
+        Ok(false) => LinkType::Veth,
+        Ok(true) | Err(_) => LinkType::Vf,
+    };
+    let checked = configuration.tuning.check(kind);
+    checked.map_err(|(key, reason)| ConfigurationError::Invalid {
+        key: format!("tuning.{key}"),
+        reason,
+    })
 }
 
 /// Passes a value that was checked, or forgets it where mistakes are passed over.

@@ -17,6 +17,7 @@ use super::fault::step;
 use super::result::{Address, Dns, Interface, Outcome, ResultRoute};
 use super::state::{Attachment, Delegate, Holding, Kind, NetnsRecord, State};
 use crate::inside::Inside;
+use crate::tuning::Tuning;
 use crate::vf::{Device, Sysfs};
 use crate::wire::Place;
 
@@ -32,6 +33,7 @@ pub(crate) mod node;
 pub(crate) mod restore;
 mod search;
 mod take;
+mod tune;
 
 use choice::Source;
 pub use error::FunctionError;
@@ -83,6 +85,8 @@ pub(crate) struct FunctionRequest<'a> {
     pub(crate) configuration: &'a FunctionConfiguration,
     /// MTU, bytes; its own unless given.
     pub(crate) mtu: Option<u32>,
+    /// What its interface is tuned to.
+    pub(crate) tuning: Tuning,
     /// The attachment for people.
     pub(crate) holder: String,
 }
@@ -144,6 +148,7 @@ fn wanted<'a>(
     FunctionRequest {
         configuration,
         mtu,
+        tuning,
         holder,
     }: &FunctionRequest<'_>,
     netns: NetnsRecord,
@@ -186,6 +191,7 @@ fn wanted<'a>(
         runner: Runner::Runtime,
         options,
         attributes,
+        tuning: tuning.clone(),
         strict: configuration.strict,
     })
 }
@@ -200,8 +206,15 @@ fn build(
 ) -> Result<Outcome, PluginError> {
     let mut connected = None;
     let mut connect = || -> Result<(), PluginError> {
-        let (holding, _) = take::take(state, sysfs, wanted)?;
+        let (mut holding, _) = take::take(state, sysfs, wanted)?;
         let device = enter::enter(&holding, &container.netns)?;
+        tune::settle(
+            state,
+            sysfs,
+            &mut holding,
+            &container.netns,
+            device.as_ref(),
+        )?;
         connected = Some((holding, device));
         Ok(())
     };

@@ -123,6 +123,7 @@ impl Pod {
             interface: link.interface.clone(),
             mac: self.mac(link),
             altname: identity::altname(&self.topology, (self.node.as_str(), &link.interface)),
+            tuning: Box::new(link.tuning.clone().unwrap_or_default()),
         }
     }
 
@@ -133,6 +134,7 @@ impl Pod {
             interface: interface.clone(),
             mac: identity::mac(&self.topology, (HOST, interface)),
             altname: identity::altname(&self.topology, (HOST, interface)),
+            tuning: Box::default(),
         }
     }
 

@@ -8,13 +8,13 @@ use nix::errno::Errno;
 use super::Setting;
 use super::error::{ApplyError, SettingError};
 use super::message::{self, Way};
+use crate::ethtool::Ethtool;
 use crate::inside::Inside;
 use crate::links::Route;
 use crate::name::InterfaceName;
 use crate::netlink::{Batch, Netlink, NetlinkError, Refusal};
 use crate::netns::Netns;
 use crate::observe;
-use crate::offload;
 use crate::plane::{mirror, xdp};
 use crate::procfs;
 use crate::sysctl::{SysctlError, Sysctls};
@@ -158,7 +158,11 @@ impl<'a> Teller<'a> {
             } => {
                 self.flush();
                 let index = self.index(interface)?;
-                Ok(offload::set(index, *gro == apply, *tx_checksum == apply)?)
+                let features = [
+                    ("rx-gro", *gro == apply),
+                    ("tx-checksum-ip-generic", *tx_checksum == apply),
+                ];
+                Ok(Ethtool::here()?.set_features(index, features)?)
             }
             Setting::Xdp { from, to } => {
                 self.flush();

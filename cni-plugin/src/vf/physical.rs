@@ -10,6 +10,7 @@ use super::address::PciAddress;
 use super::attribute::{Attribute, Attributes, Found};
 use super::message::PfMessage;
 use super::sysfs::{PhysicalFunction, VirtualFunction};
+use crate::ethtool::Ethtool;
 use crate::netlink::{Netlink, NetlinkError};
 
 /// Room for the answer about one interface: the list of its virtual functions takes at most 64 KiB (`struct nlattr`), and
@@ -112,13 +113,14 @@ pub fn filters_vlans(function: &PhysicalFunction) -> Result<bool, PhysicalError>
     let address = function.address;
     let interface = function.interface.as_ref();
     let interface = interface.ok_or(PhysicalError::NoInterface(address))?;
-    let active = crate::offload::active(interface.index);
-    let active = active.map_err(|source| PhysicalError::Features {
+    let features = Ethtool::here().and_then(|mut socket| socket.features(interface.index));
+    let features = features.map_err(|source| PhysicalError::Features {
         address,
         name: interface.name.clone(),
         source,
     })?;
-    Ok(active.iter().any(|name| name == "rx-vlan-filter"))
+    let filter = features.get("rx-vlan-filter");
+    Ok(filter.is_some_and(|feature| feature.active))
 }
 
 /// The interface of a physical function.

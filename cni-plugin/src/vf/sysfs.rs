@@ -158,6 +158,29 @@ impl Sysfs {
         self.root.join("bus/pci/drivers").join(name)
     }
 
+    /// The file that lists the CPUs that are online.
+    pub(crate) fn online_cpus(&self) -> PathBuf {
+        self.root.join("devices/system/cpu/online")
+    }
+
+    /// The numbers of the interrupt vectors of a device (`msi_irqs`), in order; none without a driver.
+    ///
+    /// # Errors
+    /// [`SysfsError::List`].
+    pub fn interrupts(&self, address: PciAddress) -> Result<Vec<u32>, SysfsError> {
+        let path = self.device(address).join("msi_irqs");
+        let mut numbers: Vec<u32> = match names(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            found => found
+                .map_err(|source| SysfsError::List { path, source })?
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+        };
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     /// All physical functions, by address.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
 
 use super::sockets::{Sockets, is_ours};
+use super::tune::tune;
 use super::{Wire, WireEnd, WireError};
 use crate::netlink::NetlinkError;
 use crate::veth;
@@ -18,7 +19,7 @@ pub fn create(wire: &Wire) -> Result<(), WireError> {
     create_all(std::slice::from_ref(wire))
 }
 
-/// Creates wires in order, and marks their ends. Where an interface of the name exists already and is Pinwire's own for
+/// Creates wires in order, marks their ends and tunes them. Where an interface of the name exists already and is Pinwire's own for
 /// this very end (left by an earlier run), it is deleted and made anew; its state is lost.
 ///
 /// # Errors
@@ -34,6 +35,7 @@ pub(crate) fn create_all_by(sockets: &mut Sockets, wires: &[Wire]) -> Result<(),
         bear(sockets, wire)?;
         for end in &wire.ends {
             mark(sockets, end)?;
+            tune(sockets, end)?;
         }
     }
     Ok(())

@@ -26,3 +26,4 @@ mod parallel;
 mod previous;
 mod table;
 mod topology;
+mod tuning;

@@ -4,5 +4,6 @@
 
 mod choosing;
 mod driver;
+mod interrupts;
 mod reading;
 mod tree;

@@ -8,4 +8,5 @@ mod sandbox;
 mod setting_errors;
 mod settings;
 mod topology;
+mod tuning;
 mod wires;

@@ -14,5 +14,6 @@ mod messages;
 mod parallel;
 mod recovery;
 mod traffic;
+mod tuning;
 mod vfio;
 mod wire;

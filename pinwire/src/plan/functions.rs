@@ -110,6 +110,7 @@ fn end(
         pool: pool.to_owned(),
         members: members.clone(),
         options,
+        tuning: link.tuning.clone().unwrap_or_default(),
     })
 }
 

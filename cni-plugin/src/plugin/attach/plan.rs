@@ -95,6 +95,7 @@ impl Plan {
             interface: request.name.interface.clone(),
             mac: request.mac.unwrap_or_else(|| mac(&request.name, "mac")),
             altname: altname(&request.name, "container"),
+            tuning: Box::new(request.tuning.clone()),
         };
         Self {
             wire: Wire {
@@ -211,6 +212,7 @@ pub(crate) fn host_end(name: &AttachmentName) -> WireEnd {
         interface: InterfaceName::from_digits("pw", &hash[..6]),
         mac: mac(name, "host-mac"),
         altname: altname(name, "host"),
+        tuning: Box::default(),
     }
 }
 

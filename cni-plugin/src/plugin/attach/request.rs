@@ -7,6 +7,7 @@ use crate::plugin::arguments::Arguments;
 use crate::plugin::configuration::Configuration;
 use crate::plugin::result::{Address, Dns, ResultRoute};
 use crate::plugin::state::{AttachmentName, Delegate};
+use crate::tuning::Tuning;
 use crate::wire::DEFAULT_MTU;
 
 /// An interface to attach.
@@ -20,6 +21,8 @@ pub struct Request {
     pub mac: Option<MacAddress>,
     /// Maximum transmission unit, bytes.
     pub mtu: u32,
+    /// What the container's end is tuned to.
+    pub tuning: Tuning,
     /// Where its addresses are from.
     pub addressing: Addressing,
     /// Whether what leaves the host gets the host's address.
@@ -66,6 +69,7 @@ impl Request {
             netns: netns.to_owned(),
             mac: runtime_mac.or(arguments.mac).or(mac),
             mtu: runtime_mtu.or(arguments.mtu).or(mtu).unwrap_or(DEFAULT_MTU),
+            tuning: configuration.tuning.clone(),
             addressing: match delegate {
                 Some(delegate) => Addressing::Delegated(delegate),
                 None => Addressing::Given {

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use crate::name::MacAddress;
 use crate::plugin::pod::Pod;
 use crate::setting::Setting;
+use crate::tuning::Mismatch;
 use crate::vf::{Attribute, PciAddress};
 use crate::wire::WireEnd;
 
@@ -70,6 +71,9 @@ pub enum Difference {
         expected: String,
         found: String,
     },
+    /// An interface is tuned to something else.
+    #[error("{what} has {} instead of {} as `tuning.{}`", mismatch.found, mismatch.wanted, mismatch.key)]
+    Tuning { what: String, mismatch: Mismatch },
     /// `prevResult` lacks the interface.
     #[error("prevResult does not have {end}")]
     Result { end: Box<WireEnd> },

@@ -2,6 +2,7 @@
 //! those of any link.
 
 use super::error::FunctionError;
+use super::tune;
 use crate::observe::Observation;
 use crate::plugin::check::{Difference, Expected, check_end};
 use crate::plugin::error::PluginError;
@@ -25,10 +26,11 @@ pub(crate) fn check(
     Ok(holdings)
 }
 
-/// Checks the driver and the attributes of a virtual function.
+/// Checks the driver, the attributes and the tuning of a virtual function.
 pub(super) fn check_told(sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {
     check_driver(sysfs, holding)?;
-    check_attributes(sysfs, holding)
+    check_attributes(sysfs, holding)?;
+    tune::check(sysfs, holding)
 }
 
 fn check_driver(sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError> {

@@ -10,12 +10,13 @@ use super::enter::enter;
 use super::error::FunctionError;
 use super::near::Runner;
 use super::take::{Wanted, take};
-use super::{FunctionPlan, check, detach as detach_attachment, restore};
+use super::{FunctionPlan, check, detach as detach_attachment, restore, tune};
 use crate::name::{InterfaceName, MacAddress, NodeName, TopologyName};
 use crate::plugin::environment::Identifier;
 use crate::plugin::error::{PluginError, chain};
 use crate::plugin::fault::step;
 use crate::plugin::state::{Attachment, AttachmentName, Holding, Kind, NetnsRecord, State};
+use crate::tuning::Tuning;
 use crate::vf::{Pool, Sysfs, VfOptions};
 
 /// A virtual function as the end of a topology's link.
@@ -45,6 +46,9 @@ pub struct FunctionEnd {
     pub members: Pool,
     /// What else it is told.
     pub options: VfOptions,
+    /// What its interface is tuned to.
+    #[serde(default, skip_serializing_if = "Tuning::is_empty")]
+    pub tuning: Tuning,
 }
 
 impl FunctionEnd {
@@ -86,8 +90,10 @@ pub fn attach(state: &State, end: &FunctionEnd) -> Result<(), PluginError> {
     step();
     state.write(&attachment)?;
     step();
-    let attached = take(state, &sysfs, &wanted)
-        .and_then(|(holding, _)| Ok(enter(&holding, &netns).map(drop)?));
+    let attached = take(state, &sysfs, &wanted).and_then(|(mut holding, _)| {
+        let device = enter(&holding, &netns)?;
+        tune::settle(state, &sysfs, &mut holding, &netns, device.as_ref())
+    });
     if attached.is_err() {
         // The first error is the one to report; what cannot be undone stays written down.
         for error in detach_attachment(state, &attachment, None) {
@@ -134,6 +140,7 @@ fn wanted<'a>(
         runner: Runner::Caller,
         options: end.options.clone(),
         attributes,
+        tuning: end.tuning.clone(),
         strict: false,
     })
 }
@@ -182,7 +189,7 @@ pub fn tidy(state: &State) -> Result<(), PluginError> {
     Ok(state.tidy_physical()?)
 }
 
-/// What an end holds, if its virtual function still has the driver and the attributes that it was given. Its interface is
+/// What an end holds, if its virtual function still has the driver, the attributes and the tuning that it was given. Its interface is
 /// the caller's to look at.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::NetlinkError;
+use crate::tuning::TuningError;
 use crate::vf::{ChoiceError, DriverError, PciAddress, PhysicalError, PoolError, SysfsError};
 
 /// Why a virtual function could not be attached, checked or given back.
@@ -18,6 +19,8 @@ pub enum FunctionError {
     Physical(#[from] PhysicalError),
     #[error(transparent)]
     Driver(#[from] DriverError),
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// Somebody else has it.
     #[error("the virtual function {function} is held by {holder}")]
     Held {

@@ -9,6 +9,7 @@ use super::error::FunctionError;
 use crate::name::InterfaceName;
 use crate::plugin::error::PluginError;
 use crate::plugin::state::{AttachmentName, Holding, State};
+use crate::tuning::{Cpus, Tuned};
 use crate::vf::{
     Found, PciAddress, Physical, PhysicalFunction, Sysfs, VirtualFunction, vfio_device,
 };
@@ -43,6 +44,12 @@ pub struct FunctionReport {
     pub owner: Option<AttachmentName>,
     /// Its interface in the container of that; absent where a process drives it.
     pub inside: Option<InterfaceName>,
+    /// What that was tuned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
+    /// The CPUs that its interrupts were moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupts: Option<Cpus>,
 }
 
 /// All physical functions of the machine.
@@ -174,6 +181,8 @@ fn report(
             holder: holding.map(|holding| holding.holder.clone()),
             owner: holding.map(|holding| holding.owner.clone()),
             inside: holding.and_then(|holding| Some(holding.inside.as_ref()?.name.clone())),
+            tuned: holding.and_then(|holding| holding.tuned.clone()),
+            interrupts: holding.and_then(|holding| holding.interrupts.clone()),
             function,
         }
     });

@@ -5,7 +5,7 @@ use super::choice::Source;
 use super::error::FunctionError;
 use super::near::Runner;
 use super::take::{Wanted, take};
-use super::{enter, interface};
+use super::{enter, interface, tune};
 use crate::links::{Link, LinkType, Peer};
 use crate::netns::Netns;
 use crate::plugin::configuration::{FunctionConfiguration, unknown_pool};
@@ -29,10 +29,11 @@ pub(crate) fn attach(
     let mut interfaces = Vec::new();
     for link in pod.functions() {
         let wanted = wanted(&sysfs, attachment, pod, link, configuration)?;
-        let (holding, _) = take(state, &sysfs, &wanted)?;
+        let (mut holding, _) = take(state, &sysfs, &wanted)?;
         step();
         let device = enter::enter(&holding, netns)?;
         step();
+        tune::settle(state, &sysfs, &mut holding, netns, device.as_ref())?;
         interfaces.push(interface(
             &holding,
             link.interface.as_str(),
@@ -87,6 +88,7 @@ fn wanted<'a>(
         runner: Runner::Runtime,
         options,
         attributes,
+        tuning: link.tuning.clone().unwrap_or_default(),
         strict: configuration.strict,
     })
 }

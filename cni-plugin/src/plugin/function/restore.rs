@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::error::FunctionError;
 use super::search::search;
 use super::take::host_device;
+use super::tune;
 use crate::name::MacAddress;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::Netns;
@@ -103,7 +104,11 @@ fn undo(
         found => found,
     };
     if let (Place::Home(device), Some(original)) = (device, &before.device) {
-        interface(&device, original, function, freed)?;
+        address(&device, original, function, freed)?;
+        // Its driver need not stop for this while the interface is down, which it may not be when all is restored.
+        let tuned = tune::restore(sysfs, before, function.address, &device);
+        interface(&device, original, function)?;
+        tuned.map_err(FunctionError::from)?;
     }
     Ok(())
 }
@@ -237,35 +242,51 @@ fn attributes(
     Ok(changes.contains(&Attribute::Mac(None)) && before.found.mac.is_some())
 }
 
-/// Restores the interface, which is at home.
-fn interface(
+/// Restores the MAC address of the interface, which is at home.
+fn address(
     device: &Device,
     original: &Device,
     function: &VirtualFunction,
     freed: bool,
 ) -> Result<(), FunctionError> {
-    let failed = |what: &'static str| {
-        move |source: NetlinkError| FunctionError::Device {
-            what,
-            name: device.name.clone(),
-            function: function.address,
-            source,
-        }
-    };
-    let mut socket = Netlink::route_here().map_err(failed("reach"))?;
+    let mut socket = Netlink::route_here().map_err(failed("reach", device, function))?;
     if device.mac != original.mac {
         give_mac(&mut socket, device, original.mac, function)?;
         step();
     } else if freed {
         // The same address is not passed on to the driver, but is said again when the interface comes up.
-        device::cycle(&mut socket, device.index).map_err(failed("reset"))?;
+        device::cycle(&mut socket, device.index).map_err(failed("reset", device, function))?;
         step();
     }
-    let named = device::restore(&mut socket, device, original).map_err(failed("restore"))?;
-    if !named {
+    Ok(())
+}
+
+/// Restores the name and all else of the interface, which is at home.
+fn interface(
+    device: &Device,
+    original: &Device,
+    function: &VirtualFunction,
+) -> Result<(), FunctionError> {
+    let mut socket = Netlink::route_here().map_err(failed("reach", device, function))?;
+    let named = device::restore(&mut socket, device, original);
+    if !named.map_err(failed("restore", device, function))? {
         tracing::warn!(function = %function.address, name = original.name, "another interface has the name now");
     }
     Ok(())
+}
+
+fn failed(
+    what: &'static str,
+    device: &Device,
+    function: &VirtualFunction,
+) -> impl FnOnce(NetlinkError) -> FunctionError {
+    let (name, function) = (device.name.clone(), function.address);
+    move |source| FunctionError::Device {
+        what,
+        name,
+        function,
+        source,
+    }
 }
 
 /// Gives the interface its first MAC address back. igbvf that was bound to it reads it when the interface comes up.

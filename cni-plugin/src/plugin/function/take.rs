@@ -1,16 +1,19 @@
 //! A virtual function is chosen, written down, and configured through its physical function, all under the locks of the
 //! physical functions that it may come from.
 
+use std::collections::BTreeMap;
+
 use super::choice::{Source, choose};
 use super::error::FunctionError;
 use super::near::Runner;
-use super::restore;
+use super::{restore, tune};
 use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::Netlink;
 use crate::plugin::error::{PluginError, chain};
 use crate::plugin::fault::step;
 use crate::plugin::gone::Inhabited;
 use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, State, WireShare};
+use crate::tuning::Tuning;
 use crate::vf::{
     Attributes, Device, Inside, PciAddress, Physical, Sysfs, VFIO, VfOptions, VirtualFunction,
     Vlan, device,
@@ -40,7 +43,9 @@ pub(super) struct Wanted<'a> {
     pub(super) options: VfOptions,
     /// Its attributes, checked.
     pub(super) attributes: Attributes,
-    /// Whether an attribute that its driver does not support is an error.
+    /// What its interface is tuned to.
+    pub(super) tuning: Tuning,
+    /// Whether an attribute or a tuning that its driver does not support is an error.
     pub(super) strict: bool,
 }
 
@@ -65,7 +70,7 @@ pub(super) fn take(
             .map_err(FunctionError::from)?,
     )
     .map_err(FunctionError::from)?;
-    look(&mut physical, &function, wanted, &mut holding)?;
+    look(sysfs, &mut physical, &function, wanted, &mut holding)?;
     state.hold(&holding)?;
     step();
     choose_mac(state, &mut holding)?;
@@ -86,6 +91,7 @@ pub(super) fn take(
         forget(&mut holding.attributes, &unsupported);
         state.hold(&holding)?;
     }
+    tune::tell(&holding).map_err(FunctionError::from)?;
     state.unlock_physical(locks)?;
     Ok((holding, function))
 }
@@ -142,6 +148,8 @@ fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireSha
         netns: wanted.netns.clone(),
         inside: None,
         attributes,
+        tuned: None,
+        interrupts: None,
         wire,
         before: None,
     }
@@ -149,6 +157,7 @@ fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireSha
 
 /// Reads what the virtual function is, before the first change.
 fn look(
+    sysfs: &Sysfs,
     physical: &mut Physical,
     function: &VirtualFunction,
     wanted: &Wanted<'_>,
@@ -175,7 +184,25 @@ fn look(
         found,
         driver: function.driver.clone(),
         free_mac: None,
+        tuned: None,
+        interrupts: BTreeMap::new(),
     });
+    if !wanted.tuning.is_empty() {
+        look_at_tuning(sysfs, function, wanted, holding)?;
+    }
+    Ok(())
+}
+
+/// Reads what its interface is tuned to, and says what of the tuning its driver does not support.
+fn look_at_tuning(
+    sysfs: &Sysfs,
+    function: &VirtualFunction,
+    wanted: &Wanted<'_>,
+    holding: &mut Holding,
+) -> Result<(), FunctionError> {
+    for key in tune::look(sysfs, &wanted.tuning, wanted.strict, holding)? {
+        tracing::warn!(function = %function.address, key = format!("tuning.{key}"), driver = function.driver, "not supported by the driver");
+    }
     Ok(())
 }
 

@@ -117,6 +117,10 @@ impl Pod {
             }
             Some(_) => {}
         }
+        let tuning = link.tuning.as_ref();
+        if let Some(Err((key, reason))) = tuning.map(|tuning| tuning.check(link.kind)) {
+            return Some(format!("cannot have this `tuning.{key}`: {reason}"));
+        }
         let mtu = mtu(link);
         let mut addresses = link.addresses.iter().chain(&link.host_addresses);
         if !MTU.contains(&mtu) {

@@ -4,6 +4,7 @@
 //! who has what and the journal by which whoever comes next can undo. Only to be changed under the lock of the physical
 //! function.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use super::{
     Attachment, AttachmentName, NetnsRecord, State, StateError, create, failed, names, remove,
 };
 use crate::name::{InterfaceName, NodeName, TopologyName};
+use crate::tuning::{Cpus, Tuned};
 use crate::vf::{Attributes, Device, Found, Inside, PciAddress};
 use crate::wire::{Place, WireEnd};
 
@@ -38,6 +40,12 @@ pub struct Holding {
     pub inside: Option<Inside>,
     /// What it was told.
     pub attributes: Attributes,
+    /// What its interface was tuned to, as far as its driver supports that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
+    /// The CPUs that its interrupts were moved to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupts: Option<Cpus>,
     /// The wire that it is an end of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wire: Option<WireShare>,
@@ -77,6 +85,12 @@ pub struct Before {
     /// Whether it could choose its MAC address by itself; not known before that was tried.
     #[serde(default)]
     pub free_mac: Option<bool>,
+    /// What its interface was tuned to, if it was to be tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
+    /// The CPUs of its interrupts, if they were to be moved, by number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub interrupts: BTreeMap<u32, Cpus>,
 }
 
 impl Holding {
@@ -88,6 +102,8 @@ impl Holding {
             interface: inside.name.clone(),
             mac: inside.mac,
             altname: inside.altname.clone(),
+            // It is in what was written down of the virtual function itself.
+            tuning: Box::default(),
         })
     }
 }
