@@ -28,7 +28,7 @@ pub struct Observed {
 /// What was found of one node.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedNode {
-    /// The alternative names of its interfaces that have the name, MAC address and MTU that they should; of virtual
+    /// The alternative names of its interfaces that have the name, MAC address, MTU and tuning that they should; of virtual
     /// functions, also the driver and the attributes.
     pub altnames: HashSet<String>,
     /// The ids of its containers that run.

@@ -217,3 +217,51 @@ fn planes_of_layer_2_take_frames_for_others() {
         assert_eq!(end.options.promiscuous, expected, "{}", title(end));
     }
 }
+
+#[test]
+fn a_change_of_tuning_is_seen() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/accepted/tuning.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let topology = |text: &str| topology::parse([("t.yaml", text)], None).unwrap().0;
+    let deployment = |text: &str| plan(&topology(text), POOLS).unwrap();
+    let old = deployment(&text);
+    let change = |from: &str, to: &str| {
+        let new = deployment(&text.replace(from, to));
+        let changes = Changes::between(&old, &seen(&old, &[]), &new);
+        (changes.attach.len(), changes.detach.len())
+    };
+    for (from, to, expected) in [
+        ("gso: false", "gso: false", 0),
+        ("rx: 512", "rx: 256", 1),
+        ("adaptiveRx: false", "adaptiveRx: true", 1),
+        ("gso: false", "gso: true", 1),
+        ("2-3,6", "2-3", 1),
+    ] {
+        assert_eq!(change(from, to), (expected, expected), "{to}");
+    }
+    let wire = |text: &str| deployment(text).wires[0].clone();
+    assert_eq!(wire(&text), old.wires[0]);
+    assert_ne!(wire(&text.replace("tx: 2", "tx: 1")), old.wires[0]);
+}
+
+#[test]
+fn a_veth_pair_leaves_out_what_it_does_not_have() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/accepted/tuning.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.replace("type: vf", "peer: 'host:t-out'\n        type: veth");
+    let text = text.replace("vf: {pool: lan}", "mtu: 1500");
+    let mut topology = topology::parse([("t.yaml", text.replace("combined: 1", "rx: 2"))], None);
+    assert!(topology.is_err(), "rings are of no veth");
+    let functions = fs::read_to_string(path).unwrap();
+    topology = topology::parse([("t.yaml", functions)], None);
+    let (mut topology, _) = topology.unwrap();
+    topology.nodes[0].links[1].peer = Some("host:t-out".parse().unwrap());
+    let veth = topology.with_links(LinkType::Veth).unwrap();
+    let tuning = veth.nodes[0].links[1].tuning.as_ref().unwrap();
+    assert_eq!(tuning.check(LinkType::Veth), Ok(()));
+    assert_eq!(tuning.offloads.len(), 7);
+    assert_eq!(
+        (&tuning.rings, &tuning.channels, &tuning.interrupts),
+        (&None, &None, &None)
+    );
+}

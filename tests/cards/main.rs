@@ -16,5 +16,6 @@ mod host;
 #[path = "../../cni-plugin/tests/vf/machine.rs"]
 mod machine;
 mod pools;
+mod tuning;
 mod vf;
 mod vfio;

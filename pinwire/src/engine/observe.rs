@@ -9,7 +9,7 @@ use pinwire_cni::observe::{self, Observation};
 use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::plugin::state::StateError;
 use pinwire_cni::setting::{self, Setting};
-use pinwire_cni::wire::{Place, WireEnd};
+use pinwire_cni::wire::{self, Place, WireEnd};
 
 use super::{functions, parallel, process};
 use crate::change::{Observed, ObservedNode};
@@ -51,6 +51,7 @@ struct End<'a> {
     mtu: u32,
     on_host: bool,
     function: Option<&'a FunctionEnd>,
+    wire: Option<&'a WireEnd>,
 }
 
 impl<'a> End<'a> {
@@ -61,6 +62,7 @@ impl<'a> End<'a> {
             mtu,
             on_host: end.place == Place::Host,
             function: None,
+            wire: Some(end),
         }
     }
 
@@ -71,6 +73,7 @@ impl<'a> End<'a> {
             mtu: end.mtu,
             on_host: false,
             function: Some(end),
+            wire: None,
         }
     }
 }
@@ -194,6 +197,7 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
                 same && end
                     .function
                     .is_none_or(|end| functions::is_intact(paths, end))
+                    && end.wire.is_none_or(is_tuned)
             })
         })
     });
@@ -209,6 +213,17 @@ fn driven(node: &NodePlan, ends: &Ends<'_>, paths: &TopologyPaths) -> Vec<String
         .filter(|end| functions::is_intact(paths, end))
         .map(|end| end.altname.clone())
         .collect()
+}
+
+/// Whether the end of a wire is still tuned as it was. What cannot be told counts as no: it is made anew then.
+fn is_tuned(end: &WireEnd) -> bool {
+    match wire::detuned(end) {
+        Ok(mismatch) => mismatch.is_none(),
+        Err(error) => {
+            tracing::warn!(error = super::chain(&error), %end, "tuning");
+            false
+        }
+    }
 }
 
 /// Whether nothing of what a namespace was told has been taken back since, as far as one look shows.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
 use pinwire_cni::plugin::state::State;
+use pinwire_cni::tuning::{Cpus, Tuned};
 use pinwire_cni::vf::{PciAddress, Sysfs, vfio_device};
 use serde::Serialize;
 
@@ -35,6 +36,10 @@ pub struct FunctionView {
     /// The MAC address that it was given.
     #[serde(skip)]
     pub mac: Option<MacAddress>,
+    /// What its interface was tuned to; `null` for nothing.
+    pub tuned: Option<Tuned>,
+    /// The CPUs that its interrupts were moved to; `null` for none.
+    pub interrupts: Option<Cpus>,
 }
 
 /// The virtual functions of a deployment by node and interface; those that are attached.
@@ -67,6 +72,8 @@ pub(super) fn views(
             device: function.as_ref().and_then(vfio_device),
             driver: function.and_then(|function| function.driver),
             mac: holding.attributes.mac,
+            tuned: holding.tuned.clone(),
+            interrupts: holding.interrupts.clone(),
         };
         views.insert((end.node.clone(), end.interface.clone()), view);
     }

@@ -1,6 +1,7 @@
 //! Links of virtual functions: what each end says of its own, both ends against each other, and every link made one kind.
 
 use pinwire_cni::links::{Link, LinkType, Peer};
+use pinwire_cni::tuning::Tuning;
 use pinwire_cni::vf::{UserDriver, VFIO, VfOptions};
 
 use super::Topology;
@@ -160,7 +161,7 @@ pub struct KindError {
 
 impl Topology {
     /// The same topology with all links of one kind. Of virtual functions, those that ended at interfaces of this host
-    /// lead out of it instead.
+    /// lead out of it instead; of tuning, a veth pair keeps what it has.
     ///
     /// # Errors
     /// [`KindError`], where a link has no other end, and should be a veth pair.
@@ -178,6 +179,7 @@ impl Topology {
                     LinkType::Veth => {
                         link.kind = LinkType::Veth;
                         link.vf = None;
+                        link.tuning = link.tuning.take().and_then(Tuning::of_veth);
                     }
                 }
             }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::links::{Link, LinkType, Peer};
+use pinwire_cni::links::{Link, LinkType, Peer, Plane};
+use pinwire_cni::tuning::Tuning;
 
 use super::functions;
 use super::node::Draft;
@@ -168,6 +169,7 @@ fn check_end<'a>(end: End<'a>, host_names: &mut HashMap<&'a str, Place>, report:
             .hint(hint);
     }
     check_mtu(end, report);
+    check_tuning(end, report);
 }
 
 fn check_mtu(end: End<'_>, report: &mut Report) {
@@ -192,6 +194,44 @@ fn check_mtu(end: End<'_>, report: &mut Report) {
                 "IPv6 needs {MTU_MIN_IPV6} bytes at least (RFC 8200)"
             ));
     }
+}
+
+fn check_tuning(end: End<'_>, report: &mut Report) {
+    let End { link, tree, .. } = end;
+    let Some(Err((key, reason))) = link.tuning.as_ref().map(|tuning| tuning.check(link.kind))
+    else {
+        return;
+    };
+    let mut place = tree.value("tuning");
+    for name in key.split('.') {
+        place = place.value(name);
+    }
+    report.error(
+        place.place,
+        format!(
+            "the link `{}` cannot have this `tuning.{key}`: {reason}",
+            end.title()
+        ),
+    );
+}
+
+/// Checks that an end is not tuned against the plane of the node at the other end.
+fn check_plane(end: End<'_>, other: End<'_>, report: &mut Report) {
+    let tuning = end.link.tuning.as_ref();
+    let tuning = tuning.filter(|_| {
+        end.link.kind == LinkType::Veth && other.draft.node.forwarding.plane == Plane::Xdp
+    });
+    let Some(offload) = tuning.and_then(Tuning::against_xdp) else {
+        return;
+    };
+    let offloads = end.tree.value("tuning").value("offloads");
+    let (title, node) = (end.title(), other.draft.name());
+    report
+        .error(
+            offloads.place_of(&offload.to_string()),
+            format!("the link `{title}` cannot have this `tuning.offloads.{offload}`: its other end is at `{node}`, which has the plane `xdp`"),
+        )
+        .hint("`xdp` has its neighbours receive by `gro`, and send without `txChecksum` and `tso`: remove it");
 }
 
 fn find_peer<'a>(
@@ -288,6 +328,9 @@ fn check_pair(end: End<'_>, other: End<'_>, nodes: &HashMap<&str, &Draft>, repor
             )
             .related(place(other, first_key), "the other end")
             .hint("write the same at both ends: whichever is attached first chooses for both");
+    }
+    for (near, far) in [(end, other), (other, end)] {
+        check_plane(near, far, report);
     }
     let both = end.link.has_interface() && other.link.has_interface();
     if both && end.mtu() != other.mtu() {
