@@ -13,6 +13,7 @@ mod message;
 mod options;
 mod physical;
 mod pool;
+mod reset;
 mod sysfs;
 
 pub use address::PciAddress;

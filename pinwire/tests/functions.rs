@@ -236,6 +236,7 @@ fn a_change_of_tuning_is_seen() {
         ("adaptiveRx: false", "adaptiveRx: true", 1),
         ("gso: false", "gso: true", 1),
         ("2-3,6", "2-3", 1),
+        ("reset: true", "reset: false", 1),
     ] {
         assert_eq!(change(from, to), (expected, expected), "{to}");
     }
@@ -249,7 +250,7 @@ fn a_veth_pair_leaves_out_what_it_does_not_have() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/accepted/tuning.yaml");
     let text = fs::read_to_string(path).unwrap();
     let text = text.replace("type: vf", "peer: 'host:t-out'\n        type: veth");
-    let text = text.replace("vf: {pool: lan}", "mtu: 1500");
+    let text = text.replace("vf: {pool: lan, reset: true}", "mtu: 1500");
     let mut topology = topology::parse([("t.yaml", text.replace("combined: 1", "rx: 2"))], None);
     assert!(topology.is_err(), "rings are of no veth");
     let functions = fs::read_to_string(path).unwrap();

@@ -30,6 +30,7 @@ mod error;
 pub mod inventory;
 mod near;
 pub(crate) mod node;
+mod reset;
 pub(crate) mod restore;
 mod search;
 mod take;

@@ -20,7 +20,7 @@ mod node;
 
 pub(crate) use attachment::hexadecimal;
 pub use attachment::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord};
-pub use holding::{Before, Holding, WireShare};
+pub use holding::{Before, Holding, Reset, WireShare};
 pub use node::NodeKey;
 
 /// Where state is unless a configuration or [`VARIABLE`] says otherwise.

@@ -186,9 +186,25 @@ impl Sysfs {
         let Some(driver) = self.virtual_function(address)?.driver else {
             return self.unbind(address);
         };
-        let text = address.to_string();
-        write(address, self.driver(&driver).join("unbind"), &text)?;
-        write(address, self.driver(&driver).join("bind"), &text)?;
+        self.release(address, &driver)?;
+        self.attach(address, &driver)?;
+        self.wait(address)
+    }
+
+    /// Unbinds a virtual function from its driver.
+    pub(super) fn release(&self, address: PciAddress, driver: &str) -> Result<(), DriverError> {
+        let path = self.driver(driver).join("unbind");
+        write(address, path, &address.to_string())
+    }
+
+    /// Binds a virtual function that has no driver.
+    pub(super) fn attach(&self, address: PciAddress, driver: &str) -> Result<(), DriverError> {
+        let path = self.driver(driver).join("bind");
+        write(address, path, &address.to_string())
+    }
+
+    /// Waits until a virtual function has its interface, or does not get one.
+    pub(super) fn wait(&self, address: PciAddress) -> Result<VirtualFunction, DriverError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let function = self.virtual_function(address)?;
@@ -230,7 +246,7 @@ pub fn vfio_device(function: &VirtualFunction) -> Option<PathBuf> {
     Some(PathBuf::from("/dev/vfio").join(group.to_string()))
 }
 
-fn write(address: PciAddress, path: PathBuf, value: &str) -> Result<(), DriverError> {
+pub(super) fn write(address: PciAddress, path: PathBuf, value: &str) -> Result<(), DriverError> {
     // Not fs::write, which would make a file where the kernel has none.
     let file = fs::OpenOptions::new().write(true).open(&path);
     let written = file.and_then(|mut file| io::Write::write_all(&mut file, value.as_bytes()));

@@ -71,6 +71,9 @@ pub struct VfOptions {
     /// Whether its interface takes all frames; most cards want it trusted for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promiscuous: Option<bool>,
+    /// Whether the virtual function is reset when it is given back, before anybody else gets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<bool>,
 }
 
 impl VfOptions {

@@ -308,6 +308,16 @@ impl Sysfs {
         Entry { address, directory }.number(file)
     }
 
+    /// The text of a file of a device; `None` if there is no such file.
+    pub(super) fn text(
+        &self,
+        address: PciAddress,
+        file: &str,
+    ) -> Result<Option<String>, SysfsError> {
+        let directory = self.device(address);
+        Entry { address, directory }.text(file)
+    }
+
     fn exists(&self, address: PciAddress) -> Result<(), SysfsError> {
         if self.device(address).exists() {
             return Ok(());

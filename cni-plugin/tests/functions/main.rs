@@ -6,4 +6,5 @@ mod choosing;
 mod driver;
 mod interrupts;
 mod reading;
+mod reset;
 mod tree;

@@ -13,6 +13,7 @@ mod machine;
 mod messages;
 mod parallel;
 mod recovery;
+mod reset;
 mod traffic;
 mod tuning;
 mod vfio;

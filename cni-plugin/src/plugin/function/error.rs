@@ -33,6 +33,9 @@ pub enum FunctionError {
         function: PciAddress,
         driver: Option<String>,
     },
+    /// It cannot be reset, and has to be.
+    #[error("the virtual function {function} cannot be reset: sysfs has no `reset` of it")]
+    NoReset { function: PciAddress },
     /// A link asks for what the network configuration does not have.
     #[error("the link `{interface}` of pod {pod} cannot be made: {reason}")]
     Link {

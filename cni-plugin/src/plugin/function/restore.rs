@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use super::error::FunctionError;
 use super::search::search;
 use super::take::host_device;
-use super::tune;
+use super::{reset, tune};
 use crate::name::MacAddress;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::Netns;
 use crate::plugin::error::PluginError;
 use crate::plugin::fault::step;
-use crate::plugin::state::{AttachmentName, Before, Holding, State};
+use crate::plugin::state::{AttachmentName, Before, Holding, Reset, State};
 use crate::vf::{
     Attribute, Device, PciAddress, Physical, PhysicalError, Sysfs, SysfsError, VirtualFunction,
     device,
@@ -62,7 +62,7 @@ pub(super) fn restore(state: &State, sysfs: &Sysfs, holding: &Holding) -> Result
             Err(SysfsError::NoDevice(_) | SysfsError::NotVirtual(_)) => {}
             function => {
                 let function = function.map_err(FunctionError::from)?;
-                undo(sysfs, holding, before, &function)?;
+                undo(state, sysfs, holding, before, &function)?;
             }
         }
     }
@@ -82,12 +82,17 @@ enum Place {
 }
 
 fn undo(
+    state: &State,
     sysfs: &Sysfs,
     holding: &Holding,
     before: &Before,
     function: &VirtualFunction,
 ) -> Result<(), PluginError> {
+    let unbound = holding.reset == Reset::Begun
+        && (function.driver.is_none() || function.driver == before.driver);
     let device = match &before.device {
+        // It was at home before its driver was unbound.
+        Some(_) if unbound => Place::Nowhere,
         Some(original) => bring_home(sysfs, holding, original, function)?,
         None => Place::None,
     };
@@ -99,6 +104,10 @@ fn undo(
     let freed = attributes(sysfs, holding, before, function)?;
     step();
     let device = match device {
+        Place::None => Place::None,
+        _ if holding.reset != Reset::No => {
+            Place::Home(reset::reset(state, sysfs, holding, before)?)
+        }
         // Not before: its driver would give the new interface the container's MAC address.
         Place::Nowhere => rebind(sysfs, holding.function)?,
         found => found,

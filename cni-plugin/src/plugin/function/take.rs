@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use super::choice::{Source, choose};
 use super::error::FunctionError;
 use super::near::Runner;
-use super::{restore, tune};
+use super::{reset, restore, tune};
 use crate::name::{InterfaceName, MacAddress};
 use crate::netlink::Netlink;
 use crate::plugin::error::{PluginError, chain};
 use crate::plugin::fault::step;
 use crate::plugin::gone::Inhabited;
-use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, State, WireShare};
+use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, Reset, State, WireShare};
 use crate::tuning::Tuning;
 use crate::vf::{
     Attributes, Device, Inside, PciAddress, Physical, Sysfs, VFIO, VfOptions, VirtualFunction,
@@ -150,6 +150,7 @@ fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireSha
         attributes,
         tuned: None,
         interrupts: None,
+        reset: Reset::No,
         wire,
         before: None,
     }
@@ -184,11 +185,15 @@ fn look(
         found,
         driver: function.driver.clone(),
         free_mac: None,
+        reset_methods: None,
         tuned: None,
         interrupts: BTreeMap::new(),
     });
     if !wanted.tuning.is_empty() {
         look_at_tuning(sysfs, function, wanted, holding)?;
+    }
+    if wanted.options.reset == Some(true) {
+        reset::look(sysfs, wanted.strict, holding)?;
     }
     Ok(())
 }

@@ -46,12 +46,38 @@ pub struct Holding {
     /// The CPUs that its interrupts were moved to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupts: Option<Cpus>,
+    /// Whether it is reset when it is given back.
+    #[serde(default, skip_serializing_if = "Reset::is_no")]
+    pub reset: Reset,
     /// The wire that it is an end of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wire: Option<WireShare>,
     /// What it was; none before it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Before>,
+}
+
+/// Whether a virtual function is reset when it is given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reset {
+    /// It is not.
+    #[default]
+    No,
+    /// It is to be.
+    Wanted,
+    /// Its interface is home, and its driver may be unbound for the reset.
+    Begun,
+}
+
+impl Reset {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_no(&self) -> bool {
+        *self == Self::No
+    }
 }
 
 /// A virtual function's share in a wire of a topology: what it says about the other end.
@@ -85,6 +111,9 @@ pub struct Before {
     /// Whether it could choose its MAC address by itself; not known before that was tried.
     #[serde(default)]
     pub free_mac: Option<bool>,
+    /// The kernel's methods to reset it, in order, if it is to be reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_methods: Option<String>,
     /// What its interface was tuned to, if it was to be tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,

@@ -29,7 +29,7 @@ impl Entry {
     }
 
     /// The text of a file; `None` if there is no such file.
-    fn text(&self, name: &str) -> Result<Option<String>, SysfsError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, SysfsError> {
         let path = self.directory.join(name);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text.trim().to_owned())),
