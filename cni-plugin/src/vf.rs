@@ -15,6 +15,7 @@ mod physical;
 mod pool;
 mod reset;
 mod sysfs;
+mod udev;
 
 pub use address::PciAddress;
 pub use attribute::{

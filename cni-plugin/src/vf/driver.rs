@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::address::PciAddress;
-use super::sysfs::{PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use super::sysfs::{Interface, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use super::udev;
 
 /// The driver by which a process drives a PCI device itself (Documentation/driver-api/vfio.rst).
 pub const VFIO: &str = "vfio-pci";
@@ -177,17 +178,22 @@ impl Sysfs {
         Ok(self.virtual_function(address)?)
     }
 
-    /// Unbinds a virtual function from its driver and binds it again: its interface, wherever it was, is gone, and a new
-    /// one is in the host's namespace. Waits for that.
+    /// Unbinds a virtual function from its driver, if it has one, and binds it to `driver`: its interface, wherever it was,
+    /// is gone, and a new one is in the host's namespace. Waits for that; `step` is called in between.
     ///
     /// # Errors
     /// [`DriverError`].
-    pub fn rebind(&self, address: PciAddress) -> Result<VirtualFunction, DriverError> {
-        let Some(driver) = self.virtual_function(address)?.driver else {
-            return self.unbind(address);
-        };
-        self.release(address, &driver)?;
-        self.attach(address, &driver)?;
+    pub(crate) fn rebind(
+        &self,
+        address: PciAddress,
+        driver: &str,
+        step: fn(),
+    ) -> Result<VirtualFunction, DriverError> {
+        if let Some(current) = self.virtual_function(address)?.driver {
+            self.release(address, &current)?;
+            step();
+        }
+        self.attach(address, driver)?;
         self.wait(address)
     }
 
@@ -203,12 +209,14 @@ impl Sysfs {
         write(address, path, &address.to_string())
     }
 
-    /// Waits until a virtual function has its interface, or does not get one.
+    /// Waits until a virtual function has its interface and udev has named it, or it does not get one.
     pub(super) fn wait(&self, address: PciAddress) -> Result<VirtualFunction, DriverError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let function = self.virtual_function(address)?;
-            if function.interface.is_some() || Instant::now() > deadline {
+            let interface = function.interface.as_ref();
+            let ready = |one: &Interface| !self.is_live() || udev::is_done(one.index);
+            if interface.is_some_and(ready) || Instant::now() > deadline {
                 return Ok(function);
             }
             std::thread::sleep(Duration::from_millis(5));

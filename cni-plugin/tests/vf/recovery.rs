@@ -266,6 +266,35 @@ fn a_namespace_that_nobody_can_enter_is_left_by_binding_the_driver_anew() {
 }
 
 #[test]
+fn a_call_is_killed_while_it_binds_the_driver_anew() {
+    machine(|machine| {
+        let function = &functions(0)[5];
+        let asked = all(&function.address.to_string());
+        let (mut steps, mut unbound) = (0, false);
+        while !unbound {
+            steps += 1;
+            let netns = machine.netns("a");
+            Call::new(machine, "ADD", "a", &asked).ok();
+            machine.remove("a");
+            let del = Call::new(machine, "DEL", "a", &asked);
+            let reply = del.clone().set(FAULT, &steps.to_string()).run();
+            assert!(reply.killed, "no step without a driver: {reply:?}");
+            unbound = functions(0)[5].driver.is_none();
+            del.ok();
+            drop(netns);
+            eventually("it is what it was", || {
+                run("udevadm settle");
+                let now = &functions(0)[5];
+                let name = now.interface.as_ref().map(|one| &one.name);
+                now.driver == function.driver
+                    && name == function.interface.as_ref().map(|one| &one.name)
+            });
+            machine.assert_restored(&format!("killed at step {steps} of DEL"));
+        }
+    });
+}
+
+#[test]
 fn virtual_functions_that_were_disabled_meanwhile_are_no_error() {
     machine(|machine| {
         let function = &functions(1)[0];

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pinwire_cni::vf::PciAddress;
 use serde_json::{Value, json};
 
 use crate::call::{Call, all};
-use crate::machine::{Machine, eventually, functions, machine, run, snapshot, tell};
+use crate::machine::{Machine, functions, machine, run, snapshot, tell};
 
 /// A configuration of a virtual function that is reset.
 fn asked(device: PciAddress) -> Value {
@@ -37,7 +38,12 @@ fn file(device: PciAddress, name: &str) -> PathBuf {
 /// Waits until udev has given the new interface its name, and asserts that all is as it was.
 fn assert_restored(machine: &Machine, before: &Value, what: &str) {
     run("udevadm settle");
-    eventually(what, || snapshot(&machine.physical) == *before);
+    for _ in 0..500 {
+        if snapshot(&machine.physical) == *before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     machine.assert_restored(what);
     assert_eq!(machine.state_files().len(), 0, "{what}");
 }

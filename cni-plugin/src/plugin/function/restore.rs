@@ -109,7 +109,7 @@ fn undo(
             Place::Home(reset::reset(state, sysfs, holding, before)?)
         }
         // Not before: its driver would give the new interface the container's MAC address.
-        Place::Nowhere => rebind(sysfs, holding.function)?,
+        Place::Nowhere => rebind(sysfs, holding.function, before)?,
         found => found,
     };
     if let (Place::Home(device), Some(original)) = (device, &before.device) {
@@ -143,14 +143,14 @@ fn bring_home(
     if let Some(device) = host_device(function)? {
         return Ok(Place::Home(device));
     }
-    if function.driver
-        != holding
-            .before
-            .as_ref()
-            .and_then(|before| before.driver.clone())
-    {
+    let driver = holding.before.as_ref();
+    let driver = driver.and_then(|before| before.driver.as_ref());
+    match &function.driver {
+        // A call was killed while it bound the driver anew.
+        None if driver.is_some() => return Ok(Place::Nowhere),
         // Somebody gave it another driver, with which it has no interface.
-        return Ok(Place::None);
+        found if found.as_ref() != driver => return Ok(Place::None),
+        _ => {}
     }
     let deadline = Instant::now() + PATIENCE;
     while netns.is_none() && Instant::now() < deadline {
@@ -174,9 +174,10 @@ fn bring_home(
 }
 
 /// Binds the driver of a virtual function anew, whose interface is in no namespace that can be seen.
-fn rebind(sysfs: &Sysfs, address: PciAddress) -> Result<Place, FunctionError> {
+fn rebind(sysfs: &Sysfs, address: PciAddress, before: &Before) -> Result<Place, FunctionError> {
     tracing::warn!(function = %address, "in no namespace that can be seen: its driver is bound anew");
-    let function = sysfs.rebind(address)?;
+    let driver = before.driver.as_deref().unwrap_or_default();
+    let function = sysfs.rebind(address, driver, step)?;
     step();
     match host_device(&function)? {
         Some(device) => Ok(Place::Home(device)),
