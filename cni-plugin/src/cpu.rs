@@ -1,86 +1,122 @@
-//! CPUs that processes may run on, as procfs says. Reads, changes nothing.
+//! A list of CPUs as the kernel writes it, `2-3,6` (cpuset(7), "List format"). Pure.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fmt;
 use std::str::FromStr;
 
-use crate::netns::{self, NetnsId};
+/// The most CPUs that a kernel can be built for (`NR_CPUS`, arch/x86/Kconfig).
+const CPUS_MAX: u32 = 8192;
 
-/// Some CPUs, by their numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CpuSet(BTreeSet<u32>);
+/// What a list of CPUs looks like, for schemas.
+pub(crate) const CPUS_PATTERN: &str = "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$";
 
-/// The kernel's notation of lists (`bitmap_parselist`, lib/bitmap-str.c): `0-3,8`, or nothing.
-impl FromStr for CpuSet {
+/// A list of CPUs, not empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cpus(BTreeSet<u32>);
+
+impl Cpus {
+    /// Whether any CPU is in both lists.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        !self.0.is_disjoint(&other.0)
+    }
+
+    /// Those of several lists; `None` of none.
+    pub(crate) fn union(lists: impl IntoIterator<Item = Self>) -> Option<Self> {
+        lists
+            .into_iter()
+            .reduce(|one, other| Self(&one.0 | &other.0))
+    }
+
+    /// Those that are not in another list.
+    pub(crate) fn without(&self, other: &Self) -> Option<Self> {
+        let rest: BTreeSet<u32> = self.0.difference(&other.0).copied().collect();
+        (!rest.is_empty()).then_some(Self(rest))
+    }
+}
+
+impl FromStr for Cpus {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no list of CPUs: write numbers and ranges, 2-3,6");
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = text.parse().ok().filter(|number| *number < CPUS_MAX);
+            number.filter(|_| digits).ok_or_else(wrong)
+        };
         let mut cpus = BTreeSet::new();
-        for part in text.trim().split(',').filter(|part| !part.is_empty()) {
+        for part in text.trim().split(',') {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let range = first.parse::<u32>().ok().zip(last.parse::<u32>().ok());
-            let (first, last) = range.ok_or_else(|| format!("`{text}` is no list of CPUs"))?;
+            let (first, last): (u32, u32) = (number(first)?, number(last)?);
+            if first > last {
+                return Err(wrong());
+            }
             cpus.extend(first..=last);
         }
         Ok(Self(cpus))
     }
 }
 
-impl CpuSet {
-    /// Those of this process, and of what it starts.
-    pub(crate) fn own() -> Self {
-        Self::of_process(Path::new("/proc/self")).unwrap_or_default()
-    }
-
-    /// Those of all processes in a network namespace; none where there are no processes.
-    pub(crate) fn of_namespace(id: NetnsId) -> Self {
-        let processes = netns::processes().into_iter().flatten();
-        let found = processes
-            .filter(|(_, netns)| *netns == id)
-            .filter_map(|(process, _)| Self::of_process(&process));
-        Self(found.flat_map(|cpus| cpus.0).collect())
-    }
-
-    /// Those of a process; `None` for one that has ended.
-    fn of_process(directory: &Path) -> Option<Self> {
-        let status = std::fs::read_to_string(directory.join("status")).ok()?;
-        let mut lines = status.lines();
-        let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-        list.parse().ok()
-    }
-
-    /// Whether any CPU is in both sets.
-    pub(crate) fn meets(&self, other: &Self) -> bool {
-        !self.0.is_disjoint(&other.0)
+impl fmt::Display for Cpus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for cpu in &self.0 {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == *cpu => *last = *cpu,
+                _ => ranges.push((*cpu, *cpu)),
+            }
+        }
+        let ranges = ranges.into_iter().map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        });
+        formatter.write_str(&ranges.collect::<Vec<_>>().join(","))
     }
 }
+
+crate::name::string_serde!(Cpus, CPUS_PATTERN);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_cpus() {
-        for (text, expected) in [
-            ("", Some(&[][..])),
-            ("\n", Some(&[])),
-            ("3", Some(&[3])),
-            ("0-2,5,7-7\n", Some(&[0, 1, 2, 5, 7])),
-            ("0-", None),
-            ("a", None),
-            ("0 1", None),
-        ] {
-            let found = text.parse::<CpuSet>().ok();
-            let expected = expected.map(|cpus| CpuSet(cpus.iter().copied().collect()));
-            assert_eq!(found, expected, "{text:?}");
+    fn lists_are_read_and_written() {
+        let cases = [
+            ("0", Some("0")),
+            ("2-3", Some("2-3")),
+            ("6,2-3,4\n", Some("2-4,6")),
+            ("1,1,1-1", Some("1")),
+            ("", None),
+            ("3-2", None),
+            ("1-", None),
+            ("+1", None),
+            ("1 2", None),
+            ("0-8192", None),
+            ("0-4294967295", None),
+            ("all", None),
+        ];
+        for (text, expected) in cases {
+            let read = text.parse().map(|cpus: Cpus| cpus.to_string()).ok();
+            assert_eq!(read.as_deref(), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn this_process_is_in_its_namespace() {
-        let own = CpuSet::own();
-        assert_ne!(own, CpuSet::default());
-        let id = netns::Netns::current().unwrap().id();
-        assert!(own.meets(&CpuSet::of_namespace(id)));
+    fn lists_are_put_together() {
+        let cpus = |text: &str| text.parse::<Cpus>().unwrap();
+        let all = Cpus::union(["0-1", "4", "1-2"].map(cpus));
+        assert_eq!(all.map(|all| all.to_string()).as_deref(), Some("0-2,4"));
+        assert_eq!(Cpus::union([]), None);
+        assert!(cpus("0-2").meets(&cpus("2,4")));
+        assert!(!cpus("0-1").meets(&cpus("2,4")));
+    }
+
+    #[test]
+    fn what_is_not_online_is_named() {
+        let cpus = |text: &str| text.parse::<Cpus>().unwrap();
+        let rest = cpus("1-4").without(&cpus("0-2"));
+        assert_eq!(rest.map(|rest| rest.to_string()).as_deref(), Some("3-4"));
+        assert_eq!(cpus("1").without(&cpus("0-1")), None);
     }
 }

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::links::LinkType;
+use crate::cpu::{CPUS_PATTERN, Cpus};
+use crate::links::{LinkType, Scalar};
 
 mod apply;
-mod cpus;
 mod error;
 mod interrupt;
 mod offload;
@@ -18,7 +19,6 @@ mod resolve;
 
 pub use crate::ethtool::Number;
 pub(crate) use apply::Tuner;
-pub use cpus::Cpus;
 pub use error::TuningError;
 pub(crate) use interrupt::Interrupts;
 pub use offload::Offload;
@@ -41,8 +41,29 @@ pub struct Tuning {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offloads: BTreeMap<Offload, bool>,
     /// The CPUs that serve its interrupts, such as `2-3,6`; only of a virtual function.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "list"
+    )]
+    #[schemars(schema_with = "list_schema")]
     pub interrupts: Option<Cpus>,
+}
+
+/// The schema of a list of CPUs; one CPU alone may be a number.
+fn list_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "integer", "null"],
+        "pattern": CPUS_PATTERN,
+        "minimum": 0,
+    })
+}
+
+/// A list of CPUs, or one CPU.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cpus>, D::Error> {
+    let list = Option::<Scalar>::deserialize(deserializer)?;
+    let read = list.map(|list| list.to_string().parse());
+    read.transpose().map_err(D::Error::custom)
 }
 
 /// Numbers of queues, 1 or more of those that the driver has. A veth's end has `rx` and `tx`.
@@ -289,6 +310,12 @@ mod tests {
             (
                 "interrupts of a veth",
                 r#"{"interrupts": "1"}"#,
+                Ok(()),
+                Err("interrupts"),
+            ),
+            (
+                "one CPU as a number",
+                r#"{"interrupts": 1}"#,
                 Ok(()),
                 Err("interrupts"),
             ),

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{Cpus, Number};
+use super::Number;
+use crate::cpu::Cpus;
 use crate::netlink::NetlinkError;
 use crate::vf::SysfsError;
 

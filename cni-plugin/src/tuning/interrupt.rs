@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Cpus, TuningError};
+use super::TuningError;
+use crate::cpu::Cpus;
 use crate::vf::{PciAddress, Sysfs};
 
 /// Affinities by interrupt number, as the kernel writes them.

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use pinwire_cni::cpu::Cpus;
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
 use pinwire_cni::plugin::state::State;
-use pinwire_cni::tuning::{Cpus, Tuned};
+use pinwire_cni::tuning::Tuned;
 use pinwire_cni::vf::{PciAddress, Sysfs, vfio_device};
 use serde::Serialize;
 

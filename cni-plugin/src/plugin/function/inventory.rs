@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::error::FunctionError;
+use crate::cpu::Cpus;
 use crate::name::InterfaceName;
 use crate::plugin::error::PluginError;
 use crate::plugin::state::{AttachmentName, Holding, State};
-use crate::tuning::{Cpus, Tuned};
+use crate::tuning::Tuned;
 use crate::vf::{
     Found, PciAddress, Physical, PhysicalFunction, Sysfs, VirtualFunction, vfio_device,
 };

@@ -3,12 +3,13 @@
 //! a driver may have asked for other vectors until then.
 
 use super::error::FunctionError;
+use crate::cpu::Cpus;
 use crate::netns::Netns;
 use crate::plugin::check::Difference;
 use crate::plugin::error::PluginError;
 use crate::plugin::fault::step;
 use crate::plugin::state::{Before, Holding, State};
-use crate::tuning::{Cpus, Interrupts, Mismatch, Tuned, Tuner, Tuning, TuningError};
+use crate::tuning::{Interrupts, Mismatch, Tuned, Tuner, Tuning, TuningError};
 use crate::vf::{Device, PciAddress, Sysfs, device};
 
 /// Where the kernel shows its interrupts.

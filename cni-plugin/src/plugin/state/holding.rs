@@ -15,8 +15,9 @@ use super::lock::take;
 use super::{
     Attachment, AttachmentName, NetnsRecord, State, StateError, create, failed, names, remove,
 };
+use crate::cpu::Cpus;
 use crate::name::{InterfaceName, NodeName, TopologyName};
-use crate::tuning::{Cpus, Tuned};
+use crate::tuning::Tuned;
 use crate::vf::{Attributes, Device, Found, Inside, PciAddress};
 use crate::wire::{Place, WireEnd};
 
