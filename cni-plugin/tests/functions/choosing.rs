@@ -1,5 +1,6 @@
 //! Who gets which virtual function of a pool.
 
+use pinwire_cni::cpu::Cpus;
 use pinwire_cni::vf::{Offer, Pool, PoolError, RawPool, Taken, UserDriver, WireRequest};
 use serde_json::{Value, json};
 
@@ -135,7 +136,9 @@ fn those_near_to_the_container_first() {
     // One that has memory alone.
     tree.node(2, "");
     let order = |cpus: &str, cards: &[&str]| {
-        let near = tree.sysfs().nodes_of(&cpus.parse().unwrap());
+        let cpus: Option<Cpus> = (!cpus.is_empty()).then(|| cpus.parse().unwrap());
+        let near = cpus.map(|cpus| tree.sysfs().nodes_of(&cpus));
+        let near = near.unwrap_or_default();
         let offer = offer(&tree, json!({"physicalFunctions": cards})).near_first(&near);
         let physical = offer.pool.physical.iter();
         let names = physical.map(|one| one.interface.as_ref().unwrap().name.as_str());
