@@ -22,6 +22,8 @@ pub(crate) use netfilter::NFTABLES;
 /// Room for one datagram of answers, bytes. The kernel fills at most 32 KiB for a dump (`netlink_dump`,
 /// `net/netlink/af_netlink.c`); a single link with many virtual functions can take more.
 const RECEIVE: usize = 64 << 10;
+/// Room for an acknowledgement, or a refusal with the kernel's words, bytes. The request is not sent back.
+const ACKNOWLEDGEMENT: usize = 4 << 10;
 /// Requests of one send. Each may be refused, and all refusals (about 1 KiB each with the socket's overhead) have to
 /// find room in the receive queue (`net.core.rmem_default`, 208 KiB) before the first is read.
 const BATCH: usize = 64;
@@ -102,7 +104,7 @@ impl Netlink {
         Ok(Self {
             socket,
             sequence: 0,
-            received: Vec::with_capacity(RECEIVE),
+            received: Vec::new(),
         })
     }
 
@@ -112,7 +114,7 @@ impl Netlink {
         rustix::net::netdevice::name_to_index(&self.socket, name).ok()
     }
 
-    /// Makes room for answers of a size, bytes, beyond what any dump takes.
+    /// Makes room for answers of a size, bytes; what there was room for before, there still is.
     pub(crate) fn make_room(&mut self, bytes: usize) {
         self.received.clear();
         self.received.reserve(bytes);
@@ -159,6 +161,7 @@ impl Netlink {
         base: u32,
         refusals: &mut Vec<Refused>,
     ) -> Result<(), NetlinkError> {
+        self.make_room(ACKNOWLEDGEMENT);
         loop {
             self.receive()?;
             let mut rest = &self.received[..];
@@ -218,6 +221,7 @@ impl Netlink {
         self.sequence = self.sequence.wrapping_add(1);
         batch.stamp(0, self.sequence, false);
         let request = batch.requests(0..=0);
+        self.make_room(RECEIVE);
         self.send(request)?;
         let (mut answers, mut interrupted) = (Vec::new(), false);
         loop {

@@ -2,12 +2,14 @@
 //!
 //! The only file that calls setns(2) and unshare(2). Not here: what is done inside a namespace.
 
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -114,6 +116,14 @@ pub(crate) fn processes() -> Result<impl Iterator<Item = (PathBuf, NetnsId)>, Ne
     Ok(processes.flatten().filter_map(id))
 }
 
+thread_local! {
+    /// The namespace that this thread is in while nothing runs elsewhere for it: looking it up takes longer than to enter
+    /// another one and come back. Only this file moves threads.
+    static HOME: OnceCell<Rc<Netns>> = const { OnceCell::new() };
+    /// How many closures deep this thread is elsewhere.
+    static AWAY: Cell<u32> = const { Cell::new(0) };
+}
+
 /// An open network namespace: it lives at least as long as this value.
 #[derive(Debug)]
 pub struct Netns {
@@ -181,7 +191,7 @@ impl Netns {
 
     fn unshare_onto(path: &Path, home: &Self) -> Result<Self, NetnsError> {
         unshare(CloneFlags::CLONE_NEWNET).map_err(NetnsError::Unshare)?;
-        let _home = ComeHome(home);
+        let _home = ComeHome::to(home);
         mount(
             Some(OF_THIS_THREAD),
             path,
@@ -222,6 +232,34 @@ impl Netns {
         }
     }
 
+    /// Whether the calling thread is in this namespace.
+    ///
+    /// # Errors
+    /// [`NetnsError::Open`].
+    pub(crate) fn is_current(&self) -> Result<bool, NetnsError> {
+        Ok(Self::home()?.id == self.id)
+    }
+
+    /// The namespace that the calling thread is in, to come back to.
+    fn home() -> Result<Rc<Self>, NetnsError> {
+        if AWAY.get() > 0 {
+            return Ok(Rc::new(Self::current()?));
+        }
+        let home = HOME.with(|home| match home.get() {
+            Some(home) => Ok(Rc::clone(home)),
+            None => {
+                let found = Rc::new(Self::current()?);
+                Ok(Rc::clone(home.get_or_init(|| found)))
+            }
+        })?;
+        debug_assert_eq!(
+            home.id,
+            Self::current()?.id,
+            "somebody else has moved this thread"
+        );
+        Ok(home)
+    }
+
     /// What tells this namespace from others.
     pub fn id(&self) -> NetnsId {
         self.id
@@ -234,14 +272,15 @@ impl Netns {
     /// [`NetnsError::Open`] and [`NetnsError::Enter`]; `work` has not run then.
     ///
     /// # Panics
-    /// If the thread cannot return (it gave up `CAP_SYS_ADMIN` in between): it must not go on in a foreign network.
+    /// If the thread cannot return (it gave up `CAP_SYS_ADMIN` in between): it must not go on in a foreign network. In debug
+    /// builds also if other code has moved the thread since it came here first.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, NetnsError> {
-        let home = Self::current()?;
+        let home = Self::home()?;
         if home.id == self.id {
             return Ok(work());
         }
         setns(&self.file, CloneFlags::CLONE_NEWNET).map_err(NetnsError::Enter)?;
-        let _home = ComeHome(&home);
+        let _home = ComeHome::to(&home);
         Ok(work())
     }
 }
@@ -261,8 +300,17 @@ impl AsRawFd for Netns {
 /// Returns the thread to its namespace when dropped, on success, error and panic alike.
 struct ComeHome<'a>(&'a Netns);
 
+impl<'a> ComeHome<'a> {
+    /// For a thread that has just left `home`.
+    fn to(home: &'a Netns) -> Self {
+        AWAY.set(AWAY.get() + 1);
+        Self(home)
+    }
+}
+
 impl Drop for ComeHome<'_> {
     fn drop(&mut self) {
+        AWAY.set(AWAY.get() - 1);
         if let Err(errno) = setns(&self.0.file, CloneFlags::CLONE_NEWNET) {
             panic!("cannot return to the network namespace of this thread: {errno}");
         }

@@ -221,7 +221,7 @@ pub fn check(state: &State, request: &Request) -> Result<(), PluginError> {
 /// Opens a container's namespace, which must not be the caller's own.
 pub(crate) fn open(path: &Path) -> Result<Netns, PluginError> {
     let netns = Netns::open(path).map_err(PluginError::Container)?;
-    if netns.id() == Netns::current()?.id() {
+    if netns.is_current()? {
         return Err(PluginError::OwnNamespace(path.to_owned()));
     }
     Ok(netns)

@@ -48,6 +48,25 @@ fn the_thread_comes_home_when_the_work_panics() {
 }
 
 #[test]
+fn work_inside_may_go_elsewhere_and_home() {
+    sandbox(|sandbox| {
+        let home = Netns::current().unwrap();
+        let [one, other] = sandbox.nodes(["a", "b"]);
+        let here = || Netns::current().unwrap().id();
+        let seen = one.run(|| {
+            let there = other.run(here).unwrap();
+            let home = home.run(here).unwrap();
+            let own = one.run(here).unwrap();
+            [there, home, own, here()]
+        });
+        let expected = [other.id(), home.id(), one.id(), one.id()];
+        assert_eq!(seen.unwrap(), expected);
+        assert_eq!(here(), home.id());
+        sandbox.remove(["a", "b"]);
+    });
+}
+
+#[test]
 fn what_is_no_namespace_is_refused_by_name() {
     sandbox(|sandbox| {
         let path = sandbox.path("plain");
