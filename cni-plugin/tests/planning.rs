@@ -59,11 +59,11 @@ fn a_node_of_the_line_is_told_everything_in_order() {
         "sysctl net.ipv6.conf.up.accept_dad=0",
         "sysctl net.ipv6.conf.up.accept_ra=0",
         "interface lo up",
-        "interface up up",
-        "interface down up",
         "address 10.0.3.200/32 on up",
         "address 10.0.3.101/24 on down",
         "address fd00::1/64 on down",
+        "interface up up",
+        "interface down up",
         "neighbour 10.0.3.201 at 02:00:00:00:00:09 on down",
         "route 10.0.2.20/32 via 10.0.3.201",
         "rule 9: from 10.0.0.10/32 ipproto udp dport 5 lookup 7",
@@ -171,7 +171,7 @@ fn the_host_is_told_about_its_own_ends_only() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    assert_eq!(plan, ["interface lab0 up", "address 10.0.0.1/24 on lab0"]);
+    assert_eq!(plan, ["address 10.0.0.1/24 on lab0", "interface lab0 up"]);
 }
 
 #[test]

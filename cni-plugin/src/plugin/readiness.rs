@@ -156,8 +156,8 @@ mod tests {
         let rest = ["route 10.7.0.0/16 via 192.0.2.1", "rule 5: lookup 7"];
         assert_eq!(texts(&ready(&settings, &links, &names(&[]))), rest);
         let up = [
-            "interface up up",
             "address 10.0.3.200/32 on up",
+            "interface up up",
             "route 10.9.0.0/16 dev up",
             "route 10.8.0.0/16 via 10.9.0.1",
             rest[0],
@@ -172,8 +172,8 @@ mod tests {
         let (links, settings) = node();
         let both = names(&["up", "down"]);
         let down = [
-            "interface down up",
             "address 10.0.3.101/24 on down",
+            "interface down up",
             "neighbour 10.0.3.9 at 02:00:00:00:00:09 on down",
             "route 10.0.2.20/32 via 10.0.3.201",
             "route 10.6.0.0/16 dev down src 10.0.3.200",

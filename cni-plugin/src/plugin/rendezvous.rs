@@ -161,14 +161,15 @@ fn meet(
     let mut interfaces = interfaces(&wires);
     let own = sockets.at(&place)?;
     interfaces.extend(node::attach(state, attachment, pod, &own.netns, functions)?);
-    tell::own(pod, own, &settings, &meetings, &neighbours)?;
-    step();
     tell::host(pod)?;
     step();
     for (key, neighbour) in &neighbours {
         tell::neighbour(pod, key, neighbour, &meetings, &mut sockets)?;
         step();
     }
+    // Last, since now the links come into operation: the kernel's workers, which that calls, would be in the way of more.
+    tell::own(pod, sockets.at(&place)?, &settings, &meetings, &neighbours)?;
+    step();
     Ok(interfaces)
 }
 

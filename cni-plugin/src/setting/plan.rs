@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::Setting;
 use super::baseline::sysctls;
 use crate::links::{Destination, Forwarding, Link, Peer, Plane, Route, Rule};
@@ -72,17 +74,11 @@ pub fn settings(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Setting>,
     let plane = plane(&links, forwarding.plane)?;
     let mut settings = sysctls(&links, forwarding).map_err(PlanError::Sysctl)?;
     settings.push(Setting::LoopbackUp);
-    for link in &links {
-        settings.push(Setting::LinkUp {
-            interface: link.interface.clone(),
-        });
-    }
-    for link in links {
-        settings.extend(link.addresses.iter().map(|address| Setting::Address {
-            interface: link.interface.clone(),
-            address: *address,
-        }));
-    }
+    settings.extend(addresses_then_up(
+        links
+            .into_iter()
+            .map(|link| (&link.interface, link.addresses.as_slice())),
+    ));
     settings.extend(
         forwarding
             .neighbours
@@ -96,22 +92,31 @@ pub fn settings(links: &[Link], forwarding: &Forwarding) -> Result<Vec<Setting>,
     Ok(settings)
 }
 
-/// What the host's namespace is told about the ends that a pod's links leave there: they are up and have their addresses.
+/// What the host's namespace is told about the ends that a pod's links leave there: they have their addresses and are up.
 pub fn host_settings(links: &[Link]) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    for link in links {
-        let Some(Peer::Host(interface)) = &link.peer else {
-            continue;
-        };
-        settings.push(Setting::LinkUp {
-            interface: interface.clone(),
-        });
-        settings.extend(link.host_addresses.iter().map(|address| Setting::Address {
+    let ends = links.iter().filter_map(|link| match &link.peer {
+        Some(Peer::Host(interface)) => Some((interface, link.host_addresses.as_slice())),
+        _ => None,
+    });
+    addresses_then_up(ends).collect()
+}
+
+/// Addresses first: when both ends of a link are up, workers of the kernel's get busy with it, and whatever a namespace is told then
+/// waits for them (the lock of routing netlink, `RTNL`).
+fn addresses_then_up<'a>(
+    interfaces: impl Iterator<Item = (&'a InterfaceName, &'a [IpNet])> + Clone,
+) -> impl Iterator<Item = Setting> {
+    let addresses = interfaces.clone().flat_map(|(interface, addresses)| {
+        let address = |address: &IpNet| Setting::Address {
             interface: interface.clone(),
             address: *address,
-        }));
-    }
-    settings
+        };
+        addresses.iter().map(address)
+    });
+    let ups = interfaces.map(|(interface, _)| Setting::LinkUp {
+        interface: interface.clone(),
+    });
+    addresses.chain(ups)
 }
 
 /// What the far end of a link to a node with [`Plane::Xdp`] needs, in its own namespace.
