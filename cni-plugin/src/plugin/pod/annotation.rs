@@ -9,6 +9,7 @@ use super::{Pod, PodError, mtu};
 use crate::identity::HOST;
 use crate::links::{FORWARDING, LINKS, Link, LinkType, NODE, Peer, TOPOLOGY};
 use crate::plugin::arguments::Arguments;
+use crate::plugin::json;
 
 /// The start of all annotations of ours.
 const PREFIX: &str = "pinwire.dev/";
@@ -191,6 +192,9 @@ fn yaml<T: DeserializeOwned + Default>(
     if text.trim().is_empty() {
         return Ok(T::default());
     }
+    if let Some(value) = json(text) {
+        return Ok(value);
+    }
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
@@ -200,4 +204,57 @@ fn yaml<T: DeserializeOwned + Default>(
         annotation,
         reason: error.to_string(),
     })
+}
+
+/// Reads YAML that is JSON, as programs write it, by the parser that every call needs anyway. What that one does not take is for
+/// YAML's to judge.
+fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    if !text.starts_with(['[', '{']) {
+        return None;
+    }
+    json::parse(text.as_bytes()).ok()?; // no key twice, as YAML has it
+    serde_json::from_slice(text.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeserializeOwned, Link, json};
+    use crate::links::Forwarding;
+
+    fn same<T: DeserializeOwned + PartialEq + std::fmt::Debug>(text: &str) {
+        let by_yaml: T =
+            serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(json::<T>(text), Some(by_yaml), "{text}");
+    }
+
+    #[test]
+    fn json_means_what_it_means_as_yaml() {
+        same::<Vec<Link>>(
+            r#"[{"interface": "left", "peer": "b:right", "addresses": ["10.0.0.1/24", "fd00::1/64"], "mtu": 9000}]"#,
+        );
+        same::<Vec<Link>>(
+            r#"[{"interface": "up", "type": "vf", "vf": {"pool": "p", "vlan": 7, "trust": true, "vlanProto": "802.1ad", "maxTxRate": 100}}]"#,
+        );
+        same::<Vec<Link>>(
+            r#"[{"interface": "a", "peer": "host:h", "hostAddresses": [], "tuning": {"channels": {"rx": 2}, "interrupts": 1, "offloads": {"tx-checksum-ip-generic": false}}}]"#,
+        );
+        same::<Forwarding>(
+            r#"{"plane": "none", "sysctls": {"net.ipv4.ip_forward": 1, "net.ipv4.tcp_ecn": "2"}}"#,
+        );
+        same::<Forwarding>(
+            r#"{"routes": [{"to": "default", "via": "10.0.0.2", "metric": 5}], "rules": [{"priority": 9, "table": 100, "from": "10.0.0.0/8"}]}"#,
+        );
+    }
+
+    #[test]
+    fn what_json_would_pass_over_is_for_yaml_to_judge() {
+        assert_eq!(
+            json::<Forwarding>(
+                r#"{"sysctls": {"net.ipv4.ip_forward": 1, "net.ipv4.ip_forward": 0}}"#
+            ),
+            None
+        );
+        assert_eq!(json::<Forwarding>("{plane: kernel}"), None);
+        assert_eq!(json::<Vec<Link>>("- interface: a\n  peer: b:c\n"), None);
+    }
 }
