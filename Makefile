@@ -15,6 +15,7 @@ K3S_DIR ?= /var/lib/rancher/k3s
 CARGO ?= cargo
 TARGET := $(or $(shell rustc --print host-tuple 2>/dev/null),$(shell uname -m)-unknown-linux-gnu)
 MUSL := $(subst -gnu,-musl,$(TARGET))
+MUSL_LINKER := CARGO_TARGET_$(shell echo $(MUSL) | tr a-z- A-Z_)_LINKER
 RELEASE ?= target/$(TARGET)/release
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -31,7 +32,7 @@ build: packages ## Build the release binaries
 	$(CARGO) build --release
 	@# A call of the plugin lasts 3 ms, of which glibc's start takes 0.3 in a virtual machine, and musl's nothing.
 	@if tests/musl $(MUSL); then \
-	  $(CARGO) build --release --package pinwire-cni --bin pinwire-cni --target $(MUSL); \
+	  $(MUSL_LINKER)="$$PWD/cni-plugin/hot-cc" $(CARGO) build --release --package pinwire-cni --bin pinwire-cni --target $(MUSL); \
 	  install target/$(MUSL)/release/pinwire-cni $(RELEASE); \
 	fi
 
