@@ -25,7 +25,7 @@ pub const MAIN_TABLE: u32 = 254;
 /// The table of the kernel's own addresses and broadcasts (`RT_TABLE_LOCAL`).
 pub(crate) const LOCAL_TABLE: u32 = 255;
 /// The metric of an IPv6 route that was given none (`IP6_RT_PRIO_USER`, `net/ip6_route.h`).
-const DEFAULT_METRIC_V6: u32 = 1024;
+pub(crate) const DEFAULT_METRIC_V6: u32 = 1024;
 
 /// What is found in a network namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

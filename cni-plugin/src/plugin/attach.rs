@@ -11,7 +11,9 @@ use super::ipam::{Call, Ipam};
 use super::masquerade;
 use super::result::{Address, Dns, Interface, Outcome};
 use super::state::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord, State};
+use crate::inside::Inside;
 use crate::netns::Netns;
+use crate::observe::{self, ObservedRoute};
 use crate::wire::{self, Sockets, WireEnd};
 
 mod forwarding;
@@ -22,7 +24,7 @@ mod request;
 pub use message::TellError;
 pub(crate) use message::{raise, settle, tell};
 pub use plan::Plan;
-pub(crate) use plan::{EndPlan, HOST_GROUP, altname, host_end, route};
+pub(crate) use plan::{EndPlan, HOST_GROUP, altname, give_way, host_end, route};
 pub use request::{Addressing, Request};
 
 /// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.
@@ -87,6 +89,10 @@ fn build(
             reserved.dns
         }
     };
+    give_way(
+        &mut plan.routes,
+        &routes_there(sockets.of(&inside)?, request)?,
+    );
     step();
     let mut plan = plan.clone();
     state.write(attachment)?;
@@ -150,6 +156,17 @@ pub(crate) fn reserve(
     let reserved = reservation.finish();
     connected?;
     Ok(reserved?)
+}
+
+/// The routes that a container has before it is told its own.
+pub(crate) fn routes_there(
+    container: &mut Inside,
+    request: &Request,
+) -> Result<Vec<ObservedRoute>, PluginError> {
+    observe::routes(&mut container.socket).map_err(|source| PluginError::Observe {
+        netns: request.netns.clone(),
+        source,
+    })
 }
 
 fn outcome(plan: &Plan, request: &Request, reserved: Dns) -> Outcome {

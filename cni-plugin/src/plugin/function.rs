@@ -9,7 +9,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::attach::{
-    self, Addressing, EndPlan, Request, give_back as give_leases_back, reserve, tell,
+    self, Addressing, EndPlan, Request, give_back as give_leases_back, give_way, reserve,
+    routes_there, tell,
 };
 use super::configuration::FunctionConfiguration;
 use super::error::{ConfigurationError, PluginError, chain};
@@ -219,7 +220,7 @@ fn build(
         connected = Some((holding, device));
         Ok(())
     };
-    let (plan, dns) = match &request.addressing {
+    let (mut plan, dns) = match &request.addressing {
         Addressing::Given { addresses, routes } => {
             connect()?;
             (FunctionPlan::of(addresses, routes), Dns::default())
@@ -235,6 +236,7 @@ fn build(
     let Some((holding, device)) = connected else {
         return Ok(Outcome::default());
     };
+    give_way(&mut plan.routes, &routes_there(container, request)?);
     step();
     if let Kind::Function { plan: recorded, .. } = &mut attachment.kind {
         recorded.clone_from(&plan);

@@ -130,6 +130,48 @@ fn static_addresses_and_all_fields_of_routes() {
 }
 
 #[test]
+fn of_two_networks_with_a_default_route_the_first_carries_the_traffic() {
+    lab(|lab| {
+        let netns = lab.netns("c");
+        let network = |name: &str, third: u8| {
+            let result = json!({
+                "cniVersion": "1.1.0",
+                "ips": [
+                    {"address": format!("10.8.{third}.2/24"), "gateway": format!("10.8.{third}.1")},
+                    {"address": format!("fd08:{third}::2/64"), "gateway": format!("fd08:{third}::1")},
+                ],
+                "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+            });
+            let body = format!("if [ $CNI_COMMAND = ADD ]; then echo '{result}'; fi");
+            noting(lab, name, &body);
+            with(managed(name), "name", json!(name))
+        };
+        let networks = [("eth0", network("one", 1)), ("eth1", network("two", 2))];
+        let call = |verb, interface: &str, configuration: &Value| {
+            Call::new(lab, verb, "c", configuration).set("CNI_IFNAME", interface)
+        };
+        let results = networks
+            .clone()
+            .map(|(interface, network)| call("ADD", interface, &network).ok());
+        assert!(results[0]["routes"][0].get("priority").is_none());
+        let priority = |position: usize| results[1]["routes"][position]["priority"].clone();
+        assert_eq!([priority(0), priority(1)], [json!(1), json!(1025)]);
+        for (family, destination) in [("-4", "192.0.2.1"), ("-6", "2001:db8::1")] {
+            let way = run(&netns, &format!("ip {family} route get {destination}"));
+            assert!(way.contains("dev eth0"), "{way}");
+        }
+        for ((interface, network), result) in networks.iter().zip(results) {
+            let check = with(network.clone(), "prevResult", result);
+            call("CHECK", interface, &check).ok();
+        }
+        call("DEL", "eth0", &networks[0].1).ok();
+        let way = run(&netns, "ip route get 192.0.2.1");
+        assert!(way.contains("dev eth1"), "{way}");
+        call("DEL", "eth1", &networks[1].1).ok();
+    });
+}
+
+#[test]
 fn a_del_that_fails_can_be_repeated() {
     lab(|lab| {
         let netns = lab.netns("c");

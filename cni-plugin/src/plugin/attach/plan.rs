@@ -9,6 +9,7 @@ use super::Request;
 use crate::identity::ALTNAME_PREFIX;
 use crate::links::{Destination, Route};
 use crate::name::{InterfaceName, MacAddress};
+use crate::observe::{DEFAULT_METRIC_V6, MAIN_TABLE, ObservedRoute};
 use crate::plugin::result::{Address, ResultRoute};
 use crate::plugin::state::AttachmentName;
 use crate::wire::{Place, Wire, WireEnd};
@@ -188,6 +189,24 @@ impl Plan {
             });
         }
         end
+    }
+}
+
+/// Gives routes that name no priority, and whose destination is taken, the next priority that is free. The kernel takes no second
+/// route of the same, and of two networks with a default route the one that was attached first is to carry the traffic.
+pub(crate) fn give_way(routes: &mut [ResultRoute], there: &[ObservedRoute]) {
+    for route in routes.iter_mut().filter(|route| route.priority.is_none()) {
+        let expected = EndRoute::new(route.dst, None, None).expected();
+        let v4 = route.dst.addr().is_ipv4();
+        let table = route.table.unwrap_or(MAIN_TABLE);
+        let same = |other: &&ObservedRoute| {
+            other.to == expected.to && other.v6 != v4 && other.table == table
+        };
+        let metric = |other: &ObservedRoute| other.metric.unwrap_or(0);
+        let taken: Vec<u32> = there.iter().filter(same).map(metric).collect();
+        let first = if v4 { 0 } else { DEFAULT_METRIC_V6 };
+        let free = (first..).find(|metric| !taken.contains(metric));
+        route.priority = free.filter(|free| *free != first);
     }
 }
 
