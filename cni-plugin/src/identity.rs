@@ -4,7 +4,7 @@
 //! on every machine and in every run. Each is the head of the SHA-256 of a purpose and the names, each name followed by
 //! a zero byte, so that no two lists of names read the same.
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 use crate::name::{InterfaceName, MacAddress, TopologyName};
 
@@ -29,7 +29,7 @@ pub fn mac(topology: &TopologyName, end: EndName<'_>) -> MacAddress {
 /// a namespace, at most 88 of the 127 bytes that the kernel allows (ALTIFNAMSIZ, linux/if.h).
 pub fn altname(topology: &TopologyName, end: EndName<'_>) -> String {
     let hash = hash("altname", topology, &[end]);
-    let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hexadecimal(&hash[..8]);
     format!("{ALTNAME_PREFIX}{topology}-{digits}")
 }
 
@@ -43,8 +43,15 @@ pub fn group(topology: &TopologyName, one: EndName<'_>, other: EndName<'_>) -> u
     (u32::from_be_bytes(bytes) & 0x7fff_ffff).max(2)
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    digits.collect()
+}
+
 fn hash(purpose: &str, topology: &TopologyName, ends: &[EndName<'_>]) -> [u8; 32] {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     let names = ends
         .iter()
         .flat_map(|(node, interface)| [*node, interface.as_str()]);
@@ -55,5 +62,5 @@ fn hash(purpose: &str, topology: &TopologyName, ends: &[EndName<'_>]) -> [u8; 32
         hash.update(name);
         hash.update([0]);
     }
-    hash.finalize().into()
+    hash.finalize()
 }

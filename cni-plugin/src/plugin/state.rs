@@ -7,10 +7,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags, RawDir};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 mod attachment;
@@ -18,7 +21,6 @@ mod holding;
 mod lock;
 mod node;
 
-pub(crate) use attachment::hexadecimal;
 pub use attachment::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord};
 pub use holding::{Before, Holding, Reset, WireShare};
 pub use node::NodeKey;
@@ -208,14 +210,22 @@ fn remove(path: &Path) -> Result<(), StateError> {
 
 /// The names in a directory, which may be missing.
 fn names(directory: &Path) -> Result<Vec<String>, StateError> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed("list", directory))?,
+    let failed = |errno: Errno| failed("list", directory)(errno.into());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(directory, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        opened => opened.map_err(failed)?,
     };
+    // Not by the C library, whose directory streams are memory of an allocator that is needed for nothing else.
+    let mut buffer = [MaybeUninit::uninit(); 2048];
+    let mut entries = RawDir::new(opened, &mut buffer);
     let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(failed("list", directory))?.file_name();
-        names.extend(name.into_string());
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_str().unwrap_or_default();
+        if !["", ".", ".."].contains(&name) {
+            names.push(name.to_owned());
+        }
     }
     Ok(names)
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
-use crate::identity::ALTNAME_PREFIX;
+use crate::identity::{ALTNAME_PREFIX, hexadecimal};
 use crate::links::{Destination, Route};
 use crate::name::{InterfaceName, MacAddress};
 use crate::observe::{DEFAULT_METRIC_V6, MAIN_TABLE, ObservedRoute};
@@ -237,7 +237,7 @@ pub(crate) fn host_end(name: &AttachmentName) -> WireEnd {
 
 /// The alternative name of an end, the mark of ownership.
 pub(crate) fn altname(name: &AttachmentName, end: &str) -> String {
-    let digits = crate::plugin::state::hexadecimal(&name.hash(end)[..8]);
+    let digits = hexadecimal(&name.hash(end)[..8]);
     format!("{ALTNAME_PREFIX}cni-{end}-{digits}")
 }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use hmac_sha256::Hash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::name::InterfaceName;
 use crate::netns::{Netns, NetnsId};
@@ -32,12 +32,15 @@ impl AttachmentName {
     pub fn key(&self) -> String {
         let container = self.container.as_str();
         let head = &container[..container.len().min(64)];
-        format!("{head}-{}", hexadecimal(&self.hash("attachment")[..16]))
+        format!(
+            "{head}-{}",
+            crate::identity::hexadecimal(&self.hash("attachment")[..16])
+        )
     }
 
     /// A hash of the name for a purpose.
     pub(crate) fn hash(&self, purpose: &str) -> [u8; 32] {
-        let mut hash = Sha256::new();
+        let mut hash = Hash::new();
         let parts = [
             self.network.as_str(),
             self.container.as_str(),
@@ -47,7 +50,7 @@ impl AttachmentName {
             hash.update(part);
             hash.update([0]);
         }
-        hash.finalize().into()
+        hash.finalize()
     }
 }
 
@@ -63,11 +66,6 @@ impl fmt::Display for AttachmentName {
             "`{interface}` of container {container} in network `{network}`"
         )
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A network namespace, as it was at ADD.

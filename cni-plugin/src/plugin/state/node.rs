@@ -152,15 +152,17 @@ impl State {
     }
 
     fn point(&self, path: &Path, name: &AttachmentName) -> Result<(), StateError> {
-        remove(path)?;
         let target = target(name);
-        let linked = match symlink(&target, path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-                made.and_then(|()| symlink(&target, path))
+        let mut linked = symlink(&target, path);
+        if let Err(error) = &linked {
+            match error.kind() {
+                io::ErrorKind::NotFound => path.parent().map_or(Ok(()), fs::create_dir_all),
+                io::ErrorKind::AlreadyExists => fs::remove_file(path),
+                _ => Ok(()),
             }
-            linked => linked,
-        };
+            .map_err(failed("make way for", path))?;
+            linked = symlink(&target, path);
+        }
         linked.map_err(failed("link", path))
     }
 
