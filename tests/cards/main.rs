@@ -16,6 +16,7 @@ mod host;
 #[path = "../../cni-plugin/tests/vf/machine.rs"]
 mod machine;
 mod pools;
+mod readme;
 mod tuning;
 mod vf;
 mod vfio;
