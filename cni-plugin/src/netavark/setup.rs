@@ -10,11 +10,9 @@ use super::error::{ContainerError, DriverError};
 use super::message;
 use super::network::{Network, Subnet};
 use super::options::Options;
-use crate::links::Destination;
 use crate::name::MacAddress;
-use crate::netns::Netns;
 use crate::observe::{MAIN_TABLE, observe};
-use crate::plugin::attach::{self, Addressing, Request};
+use crate::plugin::attach::{self, Addressing, Request, free_metric};
 use crate::plugin::gc;
 use crate::plugin::result::{Address, Dns, Outcome, ResultRoute};
 use crate::plugin::state::{AttachmentName, State};
@@ -174,7 +172,7 @@ fn default_routes(
     if network.internal || options.no_default_route == Some(true) {
         return Ok(Vec::new());
     }
-    let taken = taken(&netns).map_err(|source| DriverError::Observe {
+    let there = observe(&netns).map_err(|source| DriverError::Observe {
         netns: path.to_owned(),
         source,
     })?;
@@ -183,25 +181,14 @@ fn default_routes(
         gateways.find(|gateway| gateway.is_ipv4() == v4)
     });
     let route = |gateway: IpAddr| {
-        let free = |metric: &u32| !taken.contains(&(gateway.is_ipv6(), *metric));
-        let metric = options.metric.or_else(|| (METRIC..).find(free));
         let everywhere = match gateway {
             IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
             IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
         };
-        to(everywhere, gateway, metric)
+        let free = || free_metric(everywhere, MAIN_TABLE, METRIC, &there.routes);
+        to(everywhere, gateway, options.metric.or_else(free))
     };
     Ok(gateways.map(route).collect())
-}
-
-/// Family (whether IPv6) and metric of the default routes that are there.
-fn taken(netns: &Netns) -> Result<Vec<(bool, u32)>, crate::netlink::NetlinkError> {
-    let routes = observe(netns)?.routes.into_iter();
-    let defaults =
-        routes.filter(|route| route.to == Destination::Default && route.table == MAIN_TABLE);
-    Ok(defaults
-        .map(|route| (route.v6, route.metric.unwrap_or(0)))
-        .collect())
 }
 
 fn to(dst: IpNet, via: IpAddr, metric: Option<u32>) -> ResultRoute {

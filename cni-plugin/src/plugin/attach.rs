@@ -24,7 +24,7 @@ mod request;
 pub use message::TellError;
 pub(crate) use message::{raise, settle, tell};
 pub use plan::Plan;
-pub(crate) use plan::{EndPlan, HOST_GROUP, altname, give_way, host_end, route};
+pub(crate) use plan::{EndPlan, HOST_GROUP, altname, free_metric, give_way, host_end, route};
 pub use request::{Addressing, Request};
 
 /// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.

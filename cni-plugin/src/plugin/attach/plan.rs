@@ -73,11 +73,7 @@ impl EndRoute {
     /// The route as it is looked for in what is observed.
     pub(crate) fn expected(&self) -> Route {
         Route {
-            to: if self.to.prefix_len() == 0 {
-                Destination::Default
-            } else {
-                Destination::Prefix(self.to)
-            },
+            to: destination(self.to),
             // Which family a default route is of follows from these two.
             via: self.via,
             source: self.source,
@@ -192,21 +188,40 @@ impl Plan {
     }
 }
 
-/// Gives routes that name no priority, and whose destination is taken, the next priority that is free. The kernel takes no second
-/// route of the same, and of two networks with a default route the one that was attached first is to carry the traffic.
+/// Gives routes that name no priority, and whose destination is taken, the next priority that is free: of two networks with a
+/// default route the one that was attached first is to carry the traffic.
 pub(crate) fn give_way(routes: &mut [ResultRoute], there: &[ObservedRoute]) {
     for route in routes.iter_mut().filter(|route| route.priority.is_none()) {
-        let expected = EndRoute::new(route.dst, None, None).expected();
-        let v4 = route.dst.addr().is_ipv4();
         let table = route.table.unwrap_or(MAIN_TABLE);
-        let same = |other: &&ObservedRoute| {
-            other.to == expected.to && other.v6 != v4 && other.table == table
+        let unnamed = if route.dst.addr().is_ipv4() {
+            0
+        } else {
+            DEFAULT_METRIC_V6
         };
-        let metric = |other: &ObservedRoute| other.metric.unwrap_or(0);
-        let taken: Vec<u32> = there.iter().filter(same).map(metric).collect();
-        let first = if v4 { 0 } else { DEFAULT_METRIC_V6 };
-        let free = (first..).find(|metric| !taken.contains(metric));
-        route.priority = free.filter(|free| *free != first);
+        let free = free_metric(route.dst, table, unnamed, there);
+        route.priority = free.filter(|free| *free != unnamed);
+    }
+}
+
+/// The first metric, from `first` on, that no route to a destination has: the kernel takes no second route of the same.
+pub(crate) fn free_metric(
+    to: IpNet,
+    table: u32,
+    first: u32,
+    there: &[ObservedRoute],
+) -> Option<u32> {
+    let (v6, to) = (to.addr().is_ipv6(), destination(to));
+    let same = |route: &&ObservedRoute| route.to == to && route.v6 == v6 && route.table == table;
+    let metric = |route: &ObservedRoute| route.metric.unwrap_or(0);
+    let taken: Vec<u32> = there.iter().filter(same).map(metric).collect();
+    (first..).find(|metric| !taken.contains(metric))
+}
+
+fn destination(to: IpNet) -> Destination {
+    if to.prefix_len() == 0 {
+        Destination::Default
+    } else {
+        Destination::Prefix(to)
     }
 }
 
