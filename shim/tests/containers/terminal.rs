@@ -20,7 +20,8 @@ super::tests![
 fn a_command_gets_a_terminal() {
     let mut topology = Topology::new();
     let started = topology.start("c", Workload::default()).unwrap();
-    let mut request = topology.exec("c", started, "tty; read line; echo got $line; exit 5");
+    // Nothing is said before the line has come, in the middle of which it would be echoed.
+    let mut request = topology.exec("c", started, "read line; tty; echo got $line; exit 5");
     request.terminal = true;
     request.stdin = true;
     let (code, text) = output(&topology, request, "typed\n");
