@@ -22,6 +22,7 @@ pub mod plugin;
 mod procfs;
 mod refusal;
 pub mod setting;
+mod syscall;
 pub mod sysctl;
 pub mod tuning;
 mod veth;

@@ -2,12 +2,13 @@
 //! input and output, and exits; the work is in [`pinwire_cni::plugin`] and [`pinwire_cni::netavark`].
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use pinwire_cni::netavark;
 use pinwire_cni::plugin::protocol::{self, Answer};
 use pinwire_cni::plugin::version::Version;
+use serde_json::Value;
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -36,9 +37,16 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    match writeln!(std::io::stdout(), "{answer}") {
+    match print(&answer) {
         Ok(()) => code,
         // Nobody reads the result, so nobody knows what was attached: the runtime has to DEL.
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Writes an answer to standard output, in one piece.
+fn print(answer: &Value) -> io::Result<()> {
+    let mut text = serde_json::to_vec(answer)?;
+    text.push(b'\n');
+    io::stdout().write_all(&text)
 }

@@ -23,7 +23,7 @@ pub(crate) use netfilter::NFTABLES;
 /// `net/netlink/af_netlink.c`); a single link with many virtual functions can take more.
 const RECEIVE: usize = 64 << 10;
 /// Room for an acknowledgement, or a refusal with the kernel's words, bytes. The request is not sent back.
-const ACKNOWLEDGEMENT: usize = 4 << 10;
+const ACKNOWLEDGEMENT: usize = 1 << 10;
 /// Requests of one send. Each may be refused, and all refusals (about 1 KiB each with the socket's overhead) have to
 /// find room in the receive queue (`net.core.rmem_default`, 208 KiB) before the first is read.
 const BATCH: usize = 64;

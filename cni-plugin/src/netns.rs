@@ -15,7 +15,12 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use serde::{Deserialize, Serialize};
+
+use crate::syscall::netns_of;
 
 /// The namespace of the calling *thread*; `/proc/self` would be that of the process's first thread.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
@@ -89,6 +94,16 @@ pub struct NetnsId {
     pub inode: u64,
 }
 
+impl NetnsId {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
 /// The namespaces that processes are in, as far as the mounted `/proc` shows processes.
 ///
 /// # Errors
@@ -141,18 +156,17 @@ impl Netns {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        // Not by the C library: musl's asks the kernel twice.
+        let opened = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
+        let file = File::from(opened.map_err(|errno| failed(errno.into()))?);
         let filesystem = fstatfs(&file).map_err(|errno| failed(errno.into()))?;
         if filesystem.filesystem_type() != NSFS {
             return Err(NetnsError::NotANamespace {
                 path: path.to_owned(),
             });
         }
-        let metadata = file.metadata().map_err(failed)?;
-        let id = NetnsId {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        };
+        let id = NetnsId::of(&file).map_err(failed)?;
         Ok(Self { file, id })
     }
 
@@ -161,7 +175,17 @@ impl Netns {
     /// # Errors
     /// [`NetnsError::Open`].
     pub fn current() -> Result<Self, NetnsError> {
-        Self::open(Path::new(OF_THIS_THREAD))
+        // A tenth of the time in which the kernel makes the process's files in /proc.
+        Self::of_a_socket().or_else(|_| Self::open(Path::new(OF_THIS_THREAD)))
+    }
+
+    /// The namespace of the calling thread, where it has `CAP_NET_ADMIN`.
+    fn of_a_socket() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+        let file = File::from(netns_of(socket)?);
+        let id = NetnsId::of(&file)?;
+        Ok(Self { file, id })
     }
 
     /// Makes a namespace and mounts it at `path`, a file that must not exist yet. The calling thread is back in its own

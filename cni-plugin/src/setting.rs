@@ -3,6 +3,7 @@
 //! [`settings`] plans them (pure), [`apply()`] tells the kernel, [`remove`] takes them back. A link's existence is no
 //! setting: that is [`crate::wire`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ipnet::IpNet;
@@ -38,7 +39,7 @@ pub enum Setting {
         /// Its key.
         key: SysctlKey,
         /// Its value, as written to the kernel.
-        value: String,
+        value: Cow<'static, str>,
         /// Passed over where the kernel has no such sysctl (a machine without IPv6): part of the baseline.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         if_present: bool,

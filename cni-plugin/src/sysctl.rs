@@ -3,6 +3,7 @@
 //! Only `net.…`: everything else belongs to the whole machine. What `/proc/sys/net` shows is the namespace of the thread
 //! that looks (`net_ctl_root`, `net/sysctl_net.c)`: see [`crate::netns::Netns::run`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -17,12 +18,12 @@ pub(crate) use writer::Sysctls;
 /// Read as sysctl(8) does: the first `.` or `/` says which of the two separates, and the other one is then a part's own
 /// dot: `net.ipv4.conf.eth0/1.forwarding` and `net/ipv4/conf/eth0.1/forwarding` are the same key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SysctlKey(String);
+pub struct SysctlKey(Cow<'static, str>);
 
 impl SysctlKey {
     /// The key as a path below `/proc/sys`.
     pub fn as_path(&self) -> &Path {
-        Path::new(&self.0)
+        Path::new(&*self.0)
     }
 
     /// The parts of the key; the first is `net`.
@@ -47,7 +48,12 @@ impl SysctlKey {
 
     /// A key from its parts, which the caller knows to be right.
     pub(crate) fn from_parts(parts: &[&str]) -> Self {
-        Self(parts.join("/"))
+        Self(Cow::Owned(parts.join("/")))
+    }
+
+    /// A key as a path below `/proc/sys`, which the caller knows to be right.
+    pub(crate) const fn from_path(path: &'static str) -> Self {
+        Self(Cow::Borrowed(path))
     }
 }
 
@@ -80,7 +86,7 @@ impl FromStr for SysctlKey {
         if path.contains('\0') || path.split('/').any(wrong) {
             return Err(format!("`{text}` is not the name of a sysctl"));
         }
-        Ok(Self(path))
+        Ok(Self(Cow::Owned(path)))
     }
 }
 

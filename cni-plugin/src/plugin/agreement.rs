@@ -165,7 +165,9 @@ fn difference(one: &Pod, link: &Link, other: &Pod, other_link: &Link) -> Option<
     if both && mtu(link) != mtu(other_link) {
         return Some(format!("MTU {} and {}", mtu(link), mtu(other_link)));
     }
-    if one.mac(link) == other.mac(other_link) {
+    // Those that follow from the names differ.
+    let chosen = link.mac.is_some() || other_link.mac.is_some();
+    if chosen && one.mac(link) == other.mac(other_link) {
         return Some(format!("both have the MAC address {}", one.mac(link)));
     }
     let same = |address: &&ipnet::IpNet| {

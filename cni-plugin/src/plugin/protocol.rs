@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tracing::Level;
 
 use super::configuration::{Configuration, LIMIT};
 use super::environment::{Environment, EnvironmentError};
@@ -97,7 +98,7 @@ fn carry_out(
     environment: Environment,
     configuration: Configuration,
 ) -> Result<Option<Value>, PluginError> {
-    let started = Instant::now();
+    let started = tracing::enabled!(Level::ERROR).then(Instant::now);
     let network = configuration.network.clone();
     let container = environment.container.clone();
     let interface = environment.interface.clone();
@@ -114,7 +115,8 @@ fn carry_out(
             super::check(state, &request(verb, environment, configuration)?).map(|()| None)
         }
     };
-    let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let elapsed = started.map_or(Duration::ZERO, |started| started.elapsed());
+    let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let container = container
         .as_ref()
         .map_or("", |container| container.as_str());

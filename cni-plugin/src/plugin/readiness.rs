@@ -1,7 +1,7 @@
 //! Which settings of a pod can be told while some of its links do not exist yet, and which have to be told again when
 //! one comes (back). Pure.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -11,7 +11,7 @@ use crate::name::InterfaceName;
 use crate::setting::Setting;
 
 /// Names of interfaces.
-pub(crate) type Interfaces = HashSet<InterfaceName>;
+pub(crate) type Interfaces = BTreeSet<InterfaceName>;
 
 /// The settings that need no link but those that exist.
 pub(crate) fn ready(settings: &[Setting], links: &[Link], existing: &Interfaces) -> Vec<Setting> {
@@ -38,7 +38,7 @@ pub(crate) fn renewed(
 }
 
 /// The links without which a setting cannot be told.
-fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Interfaces {
+fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Vec<InterfaceName> {
     let is_link = |name: &str| links.iter().any(|link| link.interface.as_str() == name);
     let named = match setting {
         Setting::LoopbackUp | Setting::Rule(_) => Vec::new(),
@@ -61,8 +61,8 @@ fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Interfaces 
 }
 
 /// The links that a route leaves by, by its interface or by its next hop, and the link that has its source address.
-fn route_needs(route: &Route, settings: &[Setting], links: &[Link]) -> Interfaces {
-    let mut needs = Interfaces::new();
+fn route_needs(route: &Route, settings: &[Setting], links: &[Link]) -> Vec<InterfaceName> {
+    let mut needs = Vec::new();
     let is_link = |interface: &InterfaceName| links.iter().any(|link| link.interface == *interface);
     match (&route.interface, route.via) {
         (Some(interface), _) => needs.extend(Some(interface.clone()).filter(is_link)),

@@ -140,14 +140,11 @@ fn meet(
     sockets.keep(attachment.netns.path.clone(), own);
     let _locks = state.lock(nodes(pod))?;
     step();
-    check_node(state, attachment, pod)?;
-    let neighbours = neighbours(state, attachment, pod, &mut sockets)?;
+    let claimants = check_node(state, attachment, pod)?;
+    let neighbours = neighbours(state, attachment, pod, claimants, &mut sockets)?;
     let meetings: Vec<Meeting<'_>> = meetings(pod, &neighbours);
-    state.publish(&pod.key(), &attachment.name)?;
-    step();
-    for (_, peer) in pod.peers() {
-        state.stake(&pod.peer_key(peer), far(peer), &attachment.name)?;
-    }
+    let peers = pod.peers().map(|(_, peer)| (pod.peer_key(peer), far(peer)));
+    state.publish(&attachment.name, &pod.key(), peers)?;
     step();
     let settings = pod.settings()?;
     tell::namespace(pod, sockets.at(&place)?, &settings)?;

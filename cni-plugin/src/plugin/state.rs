@@ -5,15 +5,14 @@
 //! undone by whoever comes next. A link whose target is gone counts as no link, so removing one file undoes all that was
 //! said of an attachment. State belongs on a tmpfs, where it dies with the namespaces that it describes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, RawDir};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use serde::de::DeserializeOwned;
 
 mod attachment;
@@ -78,10 +77,9 @@ impl State {
     /// # Errors
     /// [`StateError::File`]; what was written before is then still there.
     pub fn write(&self, attachment: &Attachment) -> Result<(), StateError> {
-        let path = self.attachment(&attachment.name);
-        let new = self.new_attachment(&attachment.name);
+        let [path, new] = self.attachment(&attachment.name);
         let write = || -> io::Result<()> {
-            let mut file = create(&new)?;
+            let mut file = create(&new, OFlags::TRUNC)?;
             file.write_all(&serde_json::to_vec(attachment)?)?;
             super::fault::step();
             fs::rename(&new, &path)
@@ -94,7 +92,8 @@ impl State {
     /// # Errors
     /// [`StateError`], if it cannot be read.
     pub fn read(&self, name: &AttachmentName) -> Result<Option<Attachment>, StateError> {
-        read(&self.attachment(name))
+        let [path, _] = self.attachment(name);
+        read(&path)
     }
 
     /// Forgets an attachment.
@@ -102,9 +101,10 @@ impl State {
     /// # Errors
     /// [`StateError::File`].
     pub fn forget(&self, name: &AttachmentName) -> Result<(), StateError> {
+        let [path, new] = self.attachment(name);
         // A call that was killed while it wrote leaves the new file.
-        remove(&self.new_attachment(name))?;
-        remove(&self.attachment(name))
+        remove(&new)?;
+        remove(&path)
     }
 
     /// All attachments, and the files that could not be read.
@@ -152,20 +152,14 @@ impl State {
             .root
             .join("attachments")
             .join(format!(".probe-{}", std::process::id()));
-        create(&path).map_err(failed("write", &path))?;
+        create(&path, OFlags::TRUNC).map_err(failed("write", &path))?;
         remove(&path)
     }
 
-    fn attachment(&self, name: &AttachmentName) -> PathBuf {
-        self.root
-            .join("attachments")
-            .join(format!("{}.json", name.key()))
-    }
-
-    fn new_attachment(&self, name: &AttachmentName) -> PathBuf {
-        self.root
-            .join("attachments")
-            .join(format!(".{}.json", name.key()))
+    /// The file of an attachment, and the one that is written before it takes its place.
+    fn attachment(&self, name: &AttachmentName) -> [PathBuf; 2] {
+        let (directory, key) = (self.root.join("attachments"), name.key());
+        ["", "."].map(|dot| directory.join(format!("{dot}{key}.json")))
     }
 }
 
@@ -174,25 +168,34 @@ fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateErr
     move |source| StateError::File { verb, path, source }
 }
 
-/// Opens a file for writing, making the directories that it is in only where they are missing.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
+/// Opens a file. Not by the C library: musl's asks the kernel twice.
+fn open(path: &Path, flags: OFlags) -> rustix::io::Result<File> {
     // Configurations are for nobody else to read.
-    options.write(true).create(true).truncate(true).mode(0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let opened = retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, mode));
+    opened.map(File::from)
+}
+
+/// Opens a file for writing, making it, and the directories that it is in, only where they are missing.
+fn create(path: &Path, flags: OFlags) -> io::Result<File> {
+    let open = || open(path, OFlags::WRONLY | OFlags::CREATE | flags);
+    match open() {
+        Err(Errno::NOENT) => {
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            options.open(path)
+            Ok(open()?)
         }
-        opened => opened,
+        opened => Ok(opened?),
     }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
-    let text = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(failed("read", path))?,
+    let failed = |error| failed("read", path)(error);
+    let mut file = match open(path, OFlags::RDONLY) {
+        Err(Errno::NOENT) => return Ok(None),
+        opened => opened.map_err(|errno| failed(errno.into()))?,
     };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
     let read = serde_json::from_slice(&text);
     read.map(Some).map_err(|source| StateError::Damaged {
         path: path.to_owned(),
@@ -211,8 +214,7 @@ fn remove(path: &Path) -> Result<(), StateError> {
 /// The names in a directory, which may be missing.
 fn names(directory: &Path) -> Result<Vec<String>, StateError> {
     let failed = |errno: Errno| failed("list", directory)(errno.into());
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = match rustix::fs::open(directory, flags, Mode::empty()) {
+    let opened = match open(directory, OFlags::RDONLY | OFlags::DIRECTORY) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
         opened => opened.map_err(failed)?,
     };

@@ -1,6 +1,6 @@
 //! Tells a namespace its settings, or takes them back.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
@@ -102,10 +102,10 @@ struct Teller<'a> {
     socket: &'a mut Netlink,
     sysctls: Sysctls,
     /// Indices of the interfaces that were named so far.
-    indices: HashMap<InterfaceName, u32>,
+    indices: BTreeMap<InterfaceName, u32>,
     batch: Batch,
     /// The setting of each request in the batch.
-    sent: Vec<Setting>,
+    sent: Vec<&'a Setting>,
     errors: Vec<SettingError>,
 }
 
@@ -115,14 +115,14 @@ impl<'a> Teller<'a> {
             way,
             socket,
             sysctls: Sysctls::below(procfs::sys().map_err(ApplyError::Procfs)?),
-            indices: HashMap::new(),
+            indices: BTreeMap::new(),
             batch: Batch::default(),
             sent: Vec::new(),
             errors: Vec::new(),
         })
     }
 
-    fn tell(&mut self, settings: &[Setting]) -> Vec<SettingError> {
+    fn tell(&mut self, settings: &'a [Setting]) -> Vec<SettingError> {
         for setting in settings {
             if let Err(source) = self.tell_one(setting) {
                 self.fail(setting, source);
@@ -135,7 +135,7 @@ impl<'a> Teller<'a> {
         std::mem::take(&mut self.errors)
     }
 
-    fn tell_one(&mut self, setting: &Setting) -> Result<(), ApplyError> {
+    fn tell_one(&mut self, setting: &'a Setting) -> Result<(), ApplyError> {
         let apply = self.way == Way::Apply;
         match setting {
             // Not by netlink: what waits has to be there first, and the kernel's answer comes at once.
@@ -177,10 +177,10 @@ impl<'a> Teller<'a> {
     }
 
     /// Adds the requests of a setting to those that wait.
-    fn enqueue(&mut self, setting: &Setting) -> Result<(), ApplyError> {
+    fn enqueue(&mut self, setting: &'a Setting) -> Result<(), ApplyError> {
         for (message, flags) in self.messages(setting)? {
             self.batch.push(message, flags);
-            self.sent.push(setting.clone());
+            self.sent.push(setting);
         }
         Ok(())
     }
@@ -239,7 +239,7 @@ impl<'a> Teller<'a> {
         match self.socket.execute(std::mem::take(&mut self.batch)) {
             Ok(refused) => {
                 for refused in refused {
-                    let setting = &sent[refused.position];
+                    let setting = sent[refused.position];
                     if let Err(error) = self.judge(setting, refused.refusal) {
                         self.fail(setting, error);
                     }

@@ -13,62 +13,85 @@
 //! IPv6 is forwarded by nodes that have anything of IPv6: where it is on, the kernel takes twice as long to delete a link
 //! (38 ms against 20 ms, Linux 6.18).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use super::Setting;
 use super::plan::{Family, is_v6, rule_family};
 use crate::links::{Forwarding, Link, Plane};
 use crate::sysctl::SysctlKey;
 
-/// The key that is `net.ipv4.ip_forward` by its other name.
-const ALL_FORWARDING: [&str; 5] = ["net", "ipv4", "conf", "all", "forwarding"];
+/// IPv4 forwarding.
+const FORWARDING: SysctlKey = SysctlKey::from_path("net/ipv4/ip_forward");
+/// The same by its other name.
+const ALL_FORWARDING: SysctlKey = SysctlKey::from_path("net/ipv4/conf/all/forwarding");
+/// IPv6 forwarding.
+const FORWARDING_V6: SysctlKey = SysctlKey::from_path("net/ipv6/conf/all/forwarding");
 
 /// The baseline, and the values that do not depend on the plane.
-const BASELINE: [(&[&str], &str); 8] = [
-    (&["net", "ipv4", "conf", "all", "rp_filter"], "0"),
-    (&["net", "ipv4", "conf", "default", "rp_filter"], "0"),
-    (&["net", "ipv4", "conf", "all", "arp_ignore"], "0"),
-    (&["net", "ipv4", "conf", "default", "arp_ignore"], "0"),
-    (&["net", "ipv4", "conf", "all", "arp_announce"], "0"),
-    (&["net", "ipv4", "conf", "default", "arp_announce"], "0"),
-    (&["net", "ipv6", "conf", "default", "accept_ra"], "0"),
-    (&["net", "ipv6", "conf", "default", "accept_dad"], "0"),
+const BASELINE: [(SysctlKey, &str); 8] = [
+    (SysctlKey::from_path("net/ipv4/conf/all/arp_announce"), "0"),
+    (SysctlKey::from_path("net/ipv4/conf/all/arp_ignore"), "0"),
+    (SysctlKey::from_path("net/ipv4/conf/all/rp_filter"), "0"),
+    (
+        SysctlKey::from_path("net/ipv4/conf/default/arp_announce"),
+        "0",
+    ),
+    (
+        SysctlKey::from_path("net/ipv4/conf/default/arp_ignore"),
+        "0",
+    ),
+    (SysctlKey::from_path("net/ipv4/conf/default/rp_filter"), "0"),
+    (
+        SysctlKey::from_path("net/ipv6/conf/default/accept_dad"),
+        "0",
+    ),
+    (SysctlKey::from_path("net/ipv6/conf/default/accept_ra"), "0"),
 ];
 
-/// A sysctl's value, and whether it is the baseline's.
-type Values = BTreeMap<SysctlKey, (String, bool)>;
+/// A sysctl.
+struct Sysctl {
+    key: SysctlKey,
+    value: Cow<'static, str>,
+    /// Whether it is of the baseline.
+    baseline: bool,
+}
 
 /// The sysctls of a node, in the order in which they have to be written; an error is a wrong key's.
 pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
     let kernel = forwarding.plane == Plane::Kernel;
     let switch = |on| if on { "1" } else { "0" };
     let v6 = switch(kernel && has_v6(links, forwarding));
-    let switches: [(&[&str], &str); 2] = [
-        (&["net", "ipv4", "ip_forward"], switch(kernel)),
-        (&["net", "ipv6", "conf", "all", "forwarding"], v6),
-    ];
+    let switches = [(FORWARDING, switch(kernel)), (FORWARDING_V6, v6)];
     let baseline = switches.into_iter().chain(BASELINE);
-    let mut values: Values = baseline
-        .map(|(parts, value)| (SysctlKey::from_parts(parts), (value.to_owned(), true)))
-        .collect();
+    let sysctl = |(key, value)| Sysctl {
+        key,
+        value: Cow::Borrowed(value),
+        baseline: true,
+    };
+    let mut sysctls: Vec<Sysctl> = baseline.map(sysctl).collect();
     for (text, value) in &forwarding.sysctls {
         let key: SysctlKey = text.parse()?;
-        if key.parts().eq(ALL_FORWARDING) {
-            values.remove(&SysctlKey::from_parts(&["net", "ipv4", "ip_forward"]));
-        }
-        values.insert(key, (value.to_string(), false));
+        let other_name = if key == ALL_FORWARDING {
+            &FORWARDING
+        } else {
+            &key
+        };
+        sysctls.retain(|sysctl| sysctl.key != key && sysctl.key != *other_name);
+        sysctls.push(Sysctl {
+            key,
+            value: value.to_string().into(),
+            baseline: false,
+        });
     }
-    for (key, value) in of_interfaces(links, &values) {
-        values.entry(key).or_insert(value);
-    }
-    let mut settings: Vec<_> = values.into_iter().collect();
-    settings.sort_by_cached_key(|(key, _)| rank(key));
-    let setting = |(key, (value, if_present))| Setting::Sysctl {
-        key,
-        value,
-        if_present,
+    sysctls.extend(of_interfaces(links, &sysctls));
+    let order = |one: &Sysctl| (rank(&one.key), one.key.clone());
+    sysctls.sort_by_cached_key(order);
+    let setting = |sysctl: Sysctl| Setting::Sysctl {
+        key: sysctl.key,
+        value: sysctl.value,
+        if_present: sysctl.baseline,
     };
-    Ok(settings.into_iter().map(setting).collect())
+    Ok(sysctls.into_iter().map(setting).collect())
 }
 
 /// Whether anything of a node is of IPv6.
@@ -83,19 +106,31 @@ fn has_v6(links: &[&Link], forwarding: &Forwarding) -> bool {
             .any(|rule| rule_family(rule) == Family::V6)
 }
 
-/// What is said of `default`, said of each interface.
-fn of_interfaces(links: &[&Link], values: &Values) -> Values {
-    let mut each = Values::new();
-    for (key, value) in values {
+/// What is said of `default`, said of each interface of which nothing else is.
+fn of_interfaces(links: &[&Link], sysctls: &[Sysctl]) -> Vec<Sysctl> {
+    let mut each = Vec::new();
+    for Sysctl {
+        key,
+        value,
+        baseline,
+    } in sysctls
+    {
         let Some((family, name)) = of_default(key) else {
             continue;
         };
-        if family == "ipv4" && value.1 {
+        if family == "ipv4" && *baseline {
             continue;
         }
         for link in links {
             let parts = ["net", family, "conf", link.interface.as_str(), name];
-            each.insert(SysctlKey::from_parts(&parts), value.clone());
+            let key = SysctlKey::from_parts(&parts);
+            if !sysctls.iter().any(|sysctl| sysctl.key == key) {
+                each.push(Sysctl {
+                    key,
+                    value: value.clone(),
+                    baseline: *baseline,
+                });
+            }
         }
     }
     each

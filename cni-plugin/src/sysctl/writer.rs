@@ -1,7 +1,7 @@
 //! Sysctls are written, and read back.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ pub(crate) struct Sysctls {
     /// `/proc/sys`.
     root: Rc<OwnedFd>,
     /// `net/ipv4`, `net/ipv6`, …, as opened by the first key of each.
-    families: HashMap<PathBuf, OwnedFd>,
+    families: BTreeMap<PathBuf, OwnedFd>,
 }
 
 impl Sysctls {
@@ -28,27 +28,30 @@ impl Sysctls {
     pub(crate) fn below(root: Rc<OwnedFd>) -> Self {
         Self {
             root,
-            families: HashMap::new(),
+            families: BTreeMap::new(),
         }
     }
 
-    /// Writes a sysctl and reads it back, unless it can only be written (`net.ipv4.route.flush`).
+    /// Writes a sysctl, unless it has the value already, and reads it back, unless it can only be written
+    /// (`net.ipv4.route.flush`).
     pub(crate) fn write(&mut self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
         let mut file = match self.open(key) {
             Err(Errno::ENOENT) => return Err(SysctlError::Unknown { key: key.clone() }),
             opened => opened.map_err(|errno| open_error(key, errno.into()))?,
         };
+        // One that has no value yet may not be readable (`stable_secret`).
+        if read(&file).is_ok_and(|reads| same(value, &reads)) {
+            return Ok(());
+        }
         file.write_all(value.as_bytes())
             .map_err(|source| SysctlError::Write {
                 key: key.clone(),
                 value: value.to_owned(),
                 source,
             })?;
-        let mut buffer = [0; 4096];
-        let reads = match file.read_at(&mut buffer, 0) {
-            Ok(length) => String::from_utf8_lossy(&buffer[..length]),
+        let reads = match read(&file) {
             Err(_) if is_write_only(&file) => return Ok(()),
-            Err(source) => return Err(open_error(key, source)),
+            reads => reads.map_err(|source| open_error(key, source))?,
         };
         if same(value, &reads) || (reads.is_empty() && is_write_only(&file)) {
             return Ok(());
@@ -78,6 +81,13 @@ impl Sysctls {
         };
         Ok(openat(directory, rest, flags, Mode::empty())?.into())
     }
+}
+
+/// All that a sysctl says.
+fn read(file: &File) -> io::Result<String> {
+    let mut buffer = [0; 4096];
+    let length = file.read_at(&mut buffer, 0)?;
+    Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }
 
 fn open_error(key: &SysctlKey, source: io::Error) -> SysctlError {

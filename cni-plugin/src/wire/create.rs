@@ -1,15 +1,19 @@
 //! Wires come into being.
 
+use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use nix::errno::Errno;
 
-use super::sockets::{Sockets, is_ours};
+use super::sockets::{OPEN, Sockets, is_ours};
 use super::tune::tune;
-use super::{Wire, WireEnd, WireError};
-use crate::netlink::NetlinkError;
+use super::{Place, Wire, WireEnd, WireError};
+use crate::netlink::{Batch, NetlinkError};
 use crate::veth;
+
+/// Wires whose ends are marked together: no more than can have all their namespaces open.
+const TOGETHER: usize = OPEN / 2;
 
 /// Creates one wire; see [`create_all`].
 ///
@@ -31,11 +35,17 @@ pub fn create_all(wires: &[Wire]) -> Result<(), WireError> {
 
 /// The same, by sockets that are open already or stay open for what comes next.
 pub(crate) fn create_all_by(sockets: &mut Sockets, wires: &[Wire]) -> Result<(), WireError> {
-    for wire in wires {
-        bear(sockets, wire)?;
-        for end in &wire.ends {
-            mark(sockets, end)?;
-            tune(sockets, end)?;
+    for wires in wires.chunks(TOGETHER) {
+        for wire in wires {
+            bear(sockets, wire)?;
+        }
+        let mut places: BTreeMap<&Place, Vec<&WireEnd>> = BTreeMap::new();
+        for end in wires.iter().flat_map(|wire| &wire.ends) {
+            places.entry(&end.place).or_default().push(end);
+        }
+        for ends in places.values() {
+            mark(sockets, ends)?;
+            ends.iter().try_for_each(|end| tune(sockets, end))?;
         }
     }
     Ok(())
@@ -87,10 +97,25 @@ fn clear(sockets: &mut Sockets, group: u32, end: &WireEnd) -> Result<(), WireErr
     }
 }
 
-fn mark(sockets: &mut Sockets, end: &WireEnd) -> Result<(), WireError> {
-    let marked = sockets.of(end)?.socket.request(veth::mark(end), NLM_F_EXCL);
-    marked.map_err(|source| WireError::Mark {
+/// Marks ends that are at one place.
+fn mark(sockets: &mut Sockets, ends: &[&WireEnd]) -> Result<(), WireError> {
+    let Some(first) = ends.first() else {
+        return Ok(());
+    };
+    let mut batch = Batch::default();
+    for end in ends {
+        batch.push(veth::mark(end), NLM_F_EXCL);
+    }
+    let failed = |end: &WireEnd, source| WireError::Mark {
         end: Box::new(end.clone()),
         source,
+    };
+    let marked = sockets.of(first)?.socket.execute(batch);
+    let refused = marked.map_err(|source| failed(first, source))?;
+    refused.into_iter().next().map_or(Ok(()), |refused| {
+        Err(failed(
+            ends[refused.position],
+            NetlinkError::Refused(refused.refusal),
+        ))
     })
 }

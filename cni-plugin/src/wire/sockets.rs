@@ -1,7 +1,7 @@
 //! Namespaces of wire ends, each open with one socket inside, while several wires are made, told things, or deleted.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
@@ -15,11 +15,11 @@ use crate::netlink::NetlinkError;
 use crate::veth;
 
 /// Namespaces that stay open at a time: two descriptors each, of the 1024 that a process may have by default.
-const OPEN: usize = 64;
+pub(super) const OPEN: usize = 64;
 
 /// The open namespaces.
 #[derive(Default)]
-pub(crate) struct Sockets(HashMap<Place, Inside>);
+pub(crate) struct Sockets(BTreeMap<Place, Inside>);
 
 impl Sockets {
     /// Keeps a namespace that is open already, as the one mounted at `path`.

@@ -46,7 +46,7 @@ pub(super) fn prepare(host: &mut Inside, outside: &WireEnd) -> Result<(), Plugin
     ];
     let setting = Setting::Sysctl {
         key: SysctlKey::from_parts(&parts),
-        value: "0".to_owned(),
+        value: "0".into(),
         if_present: true,
     };
     Ok(setting::apply_by(host, &[setting])?)
@@ -59,7 +59,7 @@ fn ensure(inside: &mut Inside, parts: &[&str], value: &str) -> Result<(), Plugin
     }
     let setting = Setting::Sysctl {
         key,
-        value: value.to_owned(),
+        value: value.to_owned().into(),
         if_present: false,
     };
     Ok(setting::apply_by(inside, &[setting])?)

@@ -1,6 +1,6 @@
 //! A pod is read from its annotations, YAML in strings, and checked by itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
@@ -59,7 +59,7 @@ impl Pod {
     }
 
     fn check(&self) -> Result<(), PodError> {
-        let (mut interfaces, mut hosts) = (HashSet::new(), HashSet::new());
+        let (mut interfaces, mut hosts) = (BTreeSet::new(), BTreeSet::new());
         for link in &self.links {
             let twice = !interfaces.insert(&link.interface);
             let host = match &link.peer {

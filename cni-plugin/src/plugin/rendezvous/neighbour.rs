@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use super::far;
 use crate::inside::Inside;
 use crate::links::Peer;
+use crate::netns::Netns;
 use crate::plugin::agreement::{Disagreement, agree};
 use crate::plugin::error::PluginError;
 use crate::plugin::pod::Pod;
 use crate::plugin::state::{Attachment, NodeKey, State};
 use crate::wire::{Place, Sockets};
+
+/// Claimants whose namespaces stay open: a process may have 1024 descriptors by default.
+const OPEN: usize = 64;
 
 /// A pod that is there, at the far end of a link.
 pub(super) struct Neighbour {
@@ -24,12 +28,12 @@ impl Neighbour {
     }
 }
 
-/// Whether the node is this pod's to be, and has what others say of it.
+/// Whether the node is this pod's to be, and has what others say of it. Returns those others, which are there.
 pub(super) fn check_node(
     state: &State,
     attachment: &Attachment,
     pod: &Pod,
-) -> Result<(), PluginError> {
+) -> Result<Vec<(Attachment, Netns)>, PluginError> {
     if let Some(other) = state.node(&pod.key())?
         && other.name != attachment.name
         && let Some(other_pod) = other.pod()
@@ -44,26 +48,32 @@ pub(super) fn check_node(
             netns: other.netns.path,
         });
     }
+    let mut claimants = Vec::new();
     for (_, other) in state.claims(&pod.key())? {
         let Some(other_pod) = other.pod().filter(|_| other.name != attachment.name) else {
             continue;
         };
         let ours = |peer: &Peer| matches!(peer, Peer::Node { node, .. } if *node == pod.node);
-        if other.netns.open().is_none() {
+        let Some(netns) = other.netns.open() else {
             continue;
-        }
+        };
         for (link, peer) in other_pod.peers().filter(|(_, peer)| ours(peer)) {
             agree(other_pod, link, peer, pod)?;
         }
+        if claimants.len() < OPEN {
+            claimants.push((other, netns));
+        }
     }
-    Ok(())
+    Ok(claimants)
 }
 
-/// The pods at the far ends that are there, each of which must agree. Their namespaces are left open.
+/// The pods at the far ends that are there, each of which must agree; most are those that name this one. Their namespaces
+/// are left open.
 pub(super) fn neighbours(
     state: &State,
     attachment: &Attachment,
     pod: &Pod,
+    mut claimants: Vec<(Attachment, Netns)>,
     sockets: &mut Sockets,
 ) -> Result<BTreeMap<NodeKey, Neighbour>, PluginError> {
     let mut neighbours = BTreeMap::new();
@@ -74,8 +84,8 @@ pub(super) fn neighbours(
             continue;
         }
         if !neighbours.contains_key(&key)
-            && let Some(other) = state.node(&key)?
-            && let (Some(other_pod), Some(netns)) = (other.pod().cloned(), other.netns.open())
+            && let Some((other, netns)) = resident(state, &key, &mut claimants)?
+            && let Some(other_pod) = other.pod().cloned()
         {
             sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
             let neighbour = Neighbour {
@@ -89,6 +99,24 @@ pub(super) fn neighbours(
         }
     }
     Ok(neighbours)
+}
+
+/// What is a node, if it is there: one of those that are known to be, or else as it was written down.
+fn resident(
+    state: &State,
+    node: &NodeKey,
+    known: &mut Vec<(Attachment, Netns)>,
+) -> Result<Option<(Attachment, Netns)>, PluginError> {
+    let is_it = |known: &(Attachment, Netns)| {
+        let (attachment, _) = known;
+        attachment.pod().is_some_and(|pod| pod.key() == *node)
+            && state.is_node(node, &attachment.name)
+    };
+    if let Some(position) = known.iter().position(is_it) {
+        return Ok(Some(known.swap_remove(position)));
+    }
+    let found = state.node(node)?;
+    Ok(found.and_then(|found| found.netns.open().map(|netns| (found, netns))))
 }
 
 /// Refuses an end that another living pod has its link to.

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::lock::take;
@@ -213,7 +214,7 @@ impl State {
         let path = self.holding_path(holding.function);
         let new = self.new_holding_path(holding.physical, holding.function);
         let write = || -> std::io::Result<()> {
-            let mut file = create(&new)?;
+            let mut file = create(&new, OFlags::TRUNC)?;
             file.write_all(&serde_json::to_vec(holding)?)?;
             crate::plugin::fault::step();
             fs::rename(&new, &path)

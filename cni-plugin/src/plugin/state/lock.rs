@@ -1,14 +1,15 @@
 //! The right to change some nodes: one lock file each, taken in order, so that two calls never wait for each other.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{NodeKey, State, StateError, failed};
+use rustix::fs::OFlags;
+
+use super::{NodeKey, State, StateError, create, failed};
 
 /// The longest wait for one lock. What is done under it takes milliseconds; runtimes give a call minutes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,15 +49,14 @@ impl State {
 
 /// Takes the lock of a file, which is that of `what`, for messages.
 pub(super) fn take(path: &Path, what: &impl fmt::Display) -> Result<File, StateError> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut pause = PAUSE.0;
+    let (mut waited, mut pause) = (Duration::ZERO, PAUSE.0);
     loop {
-        let file = open(path).map_err(failed("open", path))?;
+        let file = create(path, OFlags::empty()).map_err(failed("open", path))?;
         match file.try_lock() {
             Ok(()) if is_current(&file, path) => return Ok(file),
             // The last holder removed the file between our open and our lock: take the new one.
             Ok(()) => continue,
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
+            Err(TryLockError::WouldBlock) if waited < PATIENCE => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StateError::Busy {
                     node: what.to_string(),
@@ -66,19 +66,8 @@ pub(super) fn take(path: &Path, what: &impl fmt::Display) -> Result<File, StateE
             Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
         }
         sleep(pause);
+        waited += pause;
         pause = (pause * 2).min(PAUSE.1);
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            options.open(path)
-        }
-        opened => opened,
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Attachment, AttachmentName, State, StateError, failed, names, read, remove};
 use crate::identity::HOST;
 use crate::name::{InterfaceName, NodeName, TopologyName};
+use crate::plugin::fault::step;
 
 /// The link to the attachment that is the node.
 const SELF: &str = "node";
@@ -53,14 +54,30 @@ impl State {
         read(&self.directory(node).join(SELF))
     }
 
-    /// Says which attachment is a node.
-    pub(crate) fn publish(&self, node: &NodeKey, name: &AttachmentName) -> Result<(), StateError> {
-        self.point(&self.directory(node).join(SELF), name)
+    /// Whether an attachment is a node.
+    pub(crate) fn is_node(&self, node: &NodeKey, name: &AttachmentName) -> bool {
+        points(&self.directory(node).join(SELF), name)
+    }
+
+    /// Says that an attachment is a node, and names interfaces of others as its peers.
+    pub(crate) fn publish<'a>(
+        &self,
+        name: &AttachmentName,
+        node: &NodeKey,
+        peers: impl Iterator<Item = (NodeKey, &'a InterfaceName)>,
+    ) -> Result<(), StateError> {
+        let target = target(name);
+        point(&self.directory(node).join(SELF), &target)?;
+        step();
+        for (peer, interface) in peers {
+            point(&self.claim_path(&peer, interface), &target)?;
+        }
+        Ok(())
     }
 
     /// Takes that back, if it was said of this attachment.
     pub(crate) fn withdraw(&self, node: &NodeKey, name: &AttachmentName) -> Result<(), StateError> {
-        self.unpoint(&self.directory(node).join(SELF), name)
+        unpoint(&self.directory(node).join(SELF), name)
     }
 
     /// The attachments that name interfaces of a node as their peers.
@@ -90,24 +107,14 @@ impl State {
         read(&self.claim_path(node, interface))
     }
 
-    /// Says that an attachment names an interface of a node as its peer.
-    pub(crate) fn stake(
-        &self,
-        node: &NodeKey,
-        interface: &InterfaceName,
-        name: &AttachmentName,
-    ) -> Result<(), StateError> {
-        self.point(&self.claim_path(node, interface), name)
-    }
-
-    /// Takes that back, if it was said of this attachment.
+    /// Takes back that an attachment names an interface of a node as its peer, if it was said of this one.
     pub(crate) fn unstake(
         &self,
         node: &NodeKey,
         interface: &InterfaceName,
         name: &AttachmentName,
     ) -> Result<(), StateError> {
-        self.unpoint(&self.claim_path(node, interface), name)
+        unpoint(&self.claim_path(node, interface), name)
     }
 
     /// Removes links that lead nowhere, and the directory of a node if nothing is left in it. Whether that is so.
@@ -150,28 +157,31 @@ impl State {
     fn claim_path(&self, node: &NodeKey, interface: &InterfaceName) -> PathBuf {
         self.directory(node).join(format!("{CLAIM}{interface}"))
     }
+}
 
-    fn point(&self, path: &Path, name: &AttachmentName) -> Result<(), StateError> {
-        let target = target(name);
-        let mut linked = symlink(&target, path);
-        if let Err(error) = &linked {
-            match error.kind() {
-                io::ErrorKind::NotFound => path.parent().map_or(Ok(()), fs::create_dir_all),
-                io::ErrorKind::AlreadyExists => fs::remove_file(path),
-                _ => Ok(()),
-            }
-            .map_err(failed("make way for", path))?;
-            linked = symlink(&target, path);
-        }
-        linked.map_err(failed("link", path))
-    }
-
-    fn unpoint(&self, path: &Path, name: &AttachmentName) -> Result<(), StateError> {
-        match fs::read_link(path) {
-            Ok(found) if found == target(name) => remove(path),
+fn point(path: &Path, target: &Path) -> Result<(), StateError> {
+    let mut linked = symlink(target, path);
+    if let Err(error) = &linked {
+        match error.kind() {
+            io::ErrorKind::NotFound => path.parent().map_or(Ok(()), fs::create_dir_all),
+            io::ErrorKind::AlreadyExists => fs::remove_file(path),
             _ => Ok(()),
         }
+        .map_err(failed("make way for", path))?;
+        linked = symlink(target, path);
     }
+    linked.map_err(failed("link", path))
+}
+
+fn points(path: &Path, name: &AttachmentName) -> bool {
+    fs::read_link(path).is_ok_and(|found| found == target(name))
+}
+
+fn unpoint(path: &Path, name: &AttachmentName) -> Result<(), StateError> {
+    if points(path, name) {
+        remove(path)?;
+    }
+    Ok(())
 }
 
 fn target(name: &AttachmentName) -> PathBuf {
