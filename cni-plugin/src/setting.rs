@@ -58,6 +58,13 @@ pub enum Setting {
         /// The address and its prefix length.
         address: IpNet,
     },
+    /// An interface has an alternative name, the mark of ownership ([`crate::wire`]).
+    AltName {
+        /// The interface.
+        interface: InterfaceName,
+        /// The alternative name.
+        name: String,
+    },
     /// A neighbour that never expires.
     Neighbour(Neighbour),
     /// A route.
@@ -118,6 +125,9 @@ impl fmt::Display for Setting {
             Self::LinkUp { interface } => write!(formatter, "interface {interface} up"),
             Self::Address { interface, address } => {
                 write!(formatter, "address {address} on {interface}")
+            }
+            Self::AltName { interface, name } => {
+                write!(formatter, "alternative name {name} of {interface}")
             }
             Self::Neighbour(Neighbour { ip, mac, interface }) => {
                 write!(formatter, "neighbour {ip} at {mac} on {interface}")

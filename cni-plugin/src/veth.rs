@@ -7,6 +7,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, Prop};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
+use crate::name::InterfaceName;
 use crate::wire::{Wire, WireEnd};
 
 /// `IFLA_ALT_IFNAME` (`linux/if_link.h`), by which a link can be named in any request.
@@ -50,14 +51,23 @@ fn end(
     message
 }
 
-/// `RTM_NEWLINKPROP`: adds the end's alternative name, the mark of ownership.
-pub(crate) fn mark(end: &WireEnd) -> RouteNetlinkMessage {
+/// `RTM_NEWLINKPROP`: adds an alternative name to an interface, the mark of ownership.
+pub(crate) fn mark(interface: &InterfaceName, altname: &str) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::NewLinkProp(altname_of(interface, altname))
+}
+
+/// `RTM_DELLINKPROP`: takes it away.
+pub(crate) fn unmark(interface: &InterfaceName, altname: &str) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelLinkProp(altname_of(interface, altname))
+}
+
+fn altname_of(interface: &InterfaceName, altname: &str) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes = vec![
-        LinkAttribute::IfName(end.interface.to_string()),
-        LinkAttribute::PropList(vec![Prop::AltIfName(end.altname.clone())]),
+        LinkAttribute::IfName(interface.to_string()),
+        LinkAttribute::PropList(vec![Prop::AltIfName(altname.to_owned())]),
     ];
-    RouteNetlinkMessage::NewLinkProp(message)
+    message
 }
 
 /// `RTM_GETLINK` by name, first or alternative: for a lookup the kernel takes either as `IFLA_ALT_IFNAME`, which unlike

@@ -21,8 +21,8 @@ mod detach;
 mod sockets;
 mod tune;
 
-pub(crate) use create::create_all_by;
 pub use create::{create, create_all};
+pub(crate) use create::{create_all_by, create_unmarked};
 pub use delete::{delete, delete_all};
 pub use detach::delete_ends;
 pub(crate) use sockets::Sockets;

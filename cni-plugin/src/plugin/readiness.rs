@@ -44,6 +44,7 @@ fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Vec<Interfa
         Setting::LoopbackUp | Setting::Rule(_) => Vec::new(),
         Setting::LinkUp { interface }
         | Setting::Address { interface, .. }
+        | Setting::AltName { interface, .. }
         | Setting::Offload { interface, .. } => vec![interface.clone()],
         Setting::Neighbour(neighbour) => vec![neighbour.interface.clone()],
         Setting::Mirror { from, to } | Setting::Xdp { from, to } => vec![from.clone(), to.clone()],

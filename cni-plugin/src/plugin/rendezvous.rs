@@ -32,6 +32,8 @@ struct Meeting<'a> {
     peer: &'a Peer,
     /// The node at the far end; none for the host.
     key: Option<NodeKey>,
+    /// The veth pair: the pod's end, then the far one.
+    wire: Wire,
 }
 
 /// Attaches a pod to its topology: publishes it, wires it to all peers that are there. Returns the interfaces that came
@@ -142,23 +144,20 @@ fn meet(
     step();
     let claimants = check_node(state, attachment, pod)?;
     let neighbours = neighbours(state, attachment, pod, claimants, &mut sockets)?;
-    let meetings: Vec<Meeting<'_>> = meetings(pod, &neighbours);
+    let meetings = meetings(attachment, pod, &neighbours);
     let peers = pod.peers().map(|(_, peer)| (pod.peer_key(peer), far(peer)));
     state.publish(&attachment.name, &pod.key(), peers)?;
     step();
     let settings = pod.settings()?;
     tell::namespace(pod, sockets.at(&place)?, &settings)?;
     step();
-    let wires: Vec<Wire> = meetings
-        .iter()
-        .filter_map(|meeting| wire(attachment, pod, meeting, &neighbours))
-        .collect();
-    wire::create_all_by(&mut sockets, &wires)?;
+    let wires = meetings.iter().map(|meeting| &meeting.wire);
+    wire::create_unmarked(&mut sockets, wires.clone())?;
     step();
-    let mut interfaces = interfaces(&wires);
+    let mut interfaces = interfaces(wires);
     let own = sockets.at(&place)?;
     interfaces.extend(node::attach(state, attachment, pod, &own.netns, functions)?);
-    tell::host(pod)?;
+    tell::host(pod, &meetings, &mut sockets)?;
     step();
     for (key, neighbour) in &neighbours {
         tell::neighbour(pod, key, neighbour, &meetings, &mut sockets)?;
@@ -171,46 +170,41 @@ fn meet(
 }
 
 /// The links whose far end is there, but for virtual functions, of which each end is there by itself.
-fn meetings<'a>(pod: &'a Pod, neighbours: &BTreeMap<NodeKey, Neighbour>) -> Vec<Meeting<'a>> {
+fn meetings<'a>(
+    attachment: &Attachment,
+    pod: &'a Pod,
+    neighbours: &BTreeMap<NodeKey, Neighbour>,
+) -> Vec<Meeting<'a>> {
     let wires = pod.peers().filter(|(link, _)| link.kind == LinkType::Veth);
     let meetings = wires.filter_map(|(link, peer)| {
-        let key = match peer {
-            Peer::Host(_) => None,
-            Peer::Node { .. } => Some(pod.peer_key(peer)),
+        let (key, far) = match peer {
+            Peer::Host(interface) => (None, pod.host_end(interface)),
+            Peer::Node { interface, .. } => {
+                let key = pod.peer_key(peer);
+                let neighbour = neighbours.get(&key)?;
+                let link = neighbour.pod.link(interface)?;
+                (Some(key), neighbour.pod.end(link, neighbour.place()))
+            }
         };
-        let there = key.as_ref().is_none_or(|key| neighbours.contains_key(key));
-        there.then_some(Meeting { link, peer, key })
+        let own = pod.end(link, Place::Netns(attachment.netns.path.clone()));
+        let wire = Wire {
+            group: pod.group(link, peer),
+            mtu: mtu(link),
+            ends: [own, far],
+        };
+        Some(Meeting {
+            link,
+            peer,
+            key,
+            wire,
+        })
     });
     meetings.collect()
 }
 
-fn wire(
-    attachment: &Attachment,
-    pod: &Pod,
-    meeting: &Meeting<'_>,
-    neighbours: &BTreeMap<NodeKey, Neighbour>,
-) -> Option<Wire> {
-    let far = match (&meeting.key, meeting.peer) {
-        (Some(key), Peer::Node { interface, .. }) => {
-            let neighbour = neighbours.get(key)?;
-            let link = neighbour.pod.link(interface)?;
-            neighbour.pod.end(link, neighbour.place())
-        }
-        (_, peer) => pod.host_end(far(peer)),
-    };
-    Some(Wire {
-        group: pod.group(meeting.link, meeting.peer),
-        mtu: mtu(meeting.link),
-        ends: [
-            pod.end(meeting.link, Place::Netns(attachment.netns.path.clone())),
-            far,
-        ],
-    })
-}
-
 /// The interfaces of the pod, and of the host for it.
-fn interfaces(wires: &[Wire]) -> Vec<Interface> {
-    let ends = wires.iter().flat_map(|wire| {
+fn interfaces<'a>(wires: impl Iterator<Item = &'a Wire>) -> Vec<Interface> {
+    let ends = wires.flat_map(|wire| {
         let [own, far] = &wire.ends;
         let host = (far.place == Place::Host).then_some((wire, far));
         std::iter::once((wire, own)).chain(host)

@@ -6,11 +6,12 @@
 //! said of an attachment. State belongs on a tmpfs, where it dies with the namespaces that it describes.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::{Errno, retry_on_intr};
 use serde::de::DeserializeOwned;
@@ -28,6 +29,9 @@ pub use node::NodeKey;
 pub const ROOT: &str = "/run/pinwire/cni";
 /// The environment variable that overrides [`ROOT`] and the configuration.
 pub const VARIABLE: &str = "PINWIRE_CNI_STATE";
+
+/// Room for what is written down of most attachments, bytes.
+const ROOM: usize = 1 << 10;
 
 /// What can go wrong with state.
 #[derive(Debug, thiserror::Error)]
@@ -189,13 +193,17 @@ fn create(path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
-    let failed = |error| failed("read", path)(error);
-    let mut file = match open(path, OFlags::RDONLY) {
+    let failed = |errno: Errno| failed("read", path)(errno.into());
+    let file = match open(path, OFlags::RDONLY) {
         Err(Errno::NOENT) => return Ok(None),
-        opened => opened.map_err(|errno| failed(errno.into()))?,
+        opened => opened.map_err(failed)?,
     };
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(failed)?;
+    // Without asking for the size first: most fit.
+    let mut text = Vec::with_capacity(ROOM);
+    while retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut text))).map_err(failed)? > 0
+    {
+        text.reserve(ROOM);
+    }
     let read = serde_json::from_slice(&text);
     read.map(Some).map_err(|source| StateError::Damaged {
         path: path.to_owned(),

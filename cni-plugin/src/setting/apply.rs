@@ -18,6 +18,7 @@ use crate::observe;
 use crate::plane::{mirror, xdp};
 use crate::procfs;
 use crate::sysctl::{SysctlError, Sysctls};
+use crate::veth;
 
 /// Index of the loopback interface in every namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
 const LOOPBACK: u32 = 1;
@@ -197,6 +198,7 @@ impl<'a> Teller<'a> {
             Setting::Address { interface, address } => {
                 vec![message::address(self.index(interface)?, *address, way)]
             }
+            Setting::AltName { interface, name } => vec![message::altname(interface, name, way)],
             Setting::Neighbour(neighbour) => {
                 vec![message::neighbour(
                     self.index(&neighbour.interface)?,
@@ -222,6 +224,14 @@ impl<'a> Teller<'a> {
         let index = index.ok_or_else(|| ApplyError::NoInterface(interface.clone()))?;
         self.indices.insert(interface.clone(), index);
         Ok(index)
+    }
+
+    /// The index of a link by any of its names.
+    fn index_of_any(&mut self, name: &str) -> Result<Option<u32>, ApplyError> {
+        Ok(match self.socket.get(veth::by_name(name))? {
+            Some(RouteNetlinkMessage::NewLink(found)) => Some(found.header.index),
+            _ => None,
+        })
     }
 
     fn route_index(&mut self, route: &Route) -> Result<Option<u32>, ApplyError> {
@@ -254,6 +264,11 @@ impl<'a> Teller<'a> {
         let harmless = match (self.way, setting) {
             (Way::Apply, Setting::Route(route)) if refusal.errno == Errno::EEXIST => {
                 return self.same_route(route);
+            }
+            (Way::Apply, Setting::AltName { interface, name })
+                if refusal.errno == Errno::EEXIST =>
+            {
+                self.index_of_any(name)? == Some(self.index(interface)?)
             }
             // A rule with the same selectors, priority and table.
             (Way::Apply, Setting::Rule(_) | Setting::Mirror { .. }) => {
@@ -304,6 +319,7 @@ fn is_gone(setting: &Setting, errno: Errno) -> bool {
     errno == Errno::ENODEV
         || match setting {
             Setting::Address { .. } => errno == Errno::EADDRNOTAVAIL,
+            Setting::AltName { .. } => errno == Errno::ENOENT,
             Setting::Route(_) => errno == Errno::ESRCH,
             Setting::Rule(_) | Setting::Neighbour(_) => errno == Errno::ENOENT,
             // No such queueing discipline: EINVAL before Linux 5.12, ENOENT since.

@@ -18,6 +18,8 @@ use rtnetlink::LinkUnspec;
 
 use super::plan::{Family, family, rule_family};
 use crate::links::{Destination, Neighbour, Protocol, Route, Rule};
+use crate::name::InterfaceName;
+use crate::veth;
 
 /// Whether a setting comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,18 @@ pub(super) fn address(index: u32, address: IpNet, way: Way) -> (RouteNetlinkMess
         RouteNetlinkMessage::NewAddress(message),
         NLM_F_CREATE | NLM_F_REPLACE,
     )
+}
+
+/// Adds or deletes an alternative name.
+pub(super) fn altname(
+    interface: &InterfaceName,
+    name: &str,
+    way: Way,
+) -> (RouteNetlinkMessage, u16) {
+    match way {
+        Way::Apply => (veth::mark(interface, name), NLM_F_EXCL),
+        Way::Remove => (veth::unmark(interface, name), 0),
+    }
 }
 
 /// Adds or deletes a permanent neighbour.

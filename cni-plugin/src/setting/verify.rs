@@ -3,7 +3,7 @@
 use super::Setting;
 use crate::observe::Observation;
 
-/// The settings that `found` shows to be missing, in their order. Links, addresses, routes and XDP programs are
+/// The settings that `found` shows to be missing, in their order. Links, their names, addresses, routes and XDP programs are
 /// compared; what an [`Observation`] does not hold (sysctls, rules, neighbours, mirrors) is taken as standing.
 pub fn missing<'a>(
     found: &'a Observation,
@@ -19,6 +19,9 @@ fn stands(found: &Observation, setting: &Setting) -> bool {
         Setting::LinkUp { interface } => link(interface.as_str()).is_some_and(|link| link.up),
         Setting::Address { interface, address } => link(interface.as_str())
             .is_some_and(|link| found.addresses_of(link).any(|other| other == *address)),
+        Setting::AltName { interface, name } => {
+            link(interface.as_str()).is_some_and(|link| link.altnames.contains(name))
+        }
         Setting::Route(route) => {
             let index = route
                 .interface

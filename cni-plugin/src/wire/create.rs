@@ -36,17 +36,26 @@ pub fn create_all(wires: &[Wire]) -> Result<(), WireError> {
 /// The same, by sockets that are open already or stay open for what comes next.
 pub(crate) fn create_all_by(sockets: &mut Sockets, wires: &[Wire]) -> Result<(), WireError> {
     for wires in wires.chunks(TOGETHER) {
-        for wire in wires {
-            bear(sockets, wire)?;
-        }
+        create_unmarked(sockets, wires)?;
         let mut places: BTreeMap<&Place, Vec<&WireEnd>> = BTreeMap::new();
         for end in wires.iter().flat_map(|wire| &wire.ends) {
             places.entry(&end.place).or_default().push(end);
         }
         for ends in places.values() {
             mark(sockets, ends)?;
-            ends.iter().try_for_each(|end| tune(sockets, end))?;
         }
+    }
+    Ok(())
+}
+
+/// The same, but for the marks, which are to be told with all else that the ends are told.
+pub(crate) fn create_unmarked<'a>(
+    sockets: &mut Sockets,
+    wires: impl IntoIterator<Item = &'a Wire>,
+) -> Result<(), WireError> {
+    for wire in wires {
+        bear(sockets, wire)?;
+        wire.ends.iter().try_for_each(|end| tune(sockets, end))?;
     }
     Ok(())
 }
@@ -104,7 +113,7 @@ fn mark(sockets: &mut Sockets, ends: &[&WireEnd]) -> Result<(), WireError> {
     };
     let mut batch = Batch::default();
     for end in ends {
-        batch.push(veth::mark(end), NLM_F_EXCL);
+        batch.push(veth::mark(&end.interface, &end.altname), NLM_F_EXCL);
     }
     let failed = |end: &WireEnd, source| WireError::Mark {
         end: Box::new(end.clone()),

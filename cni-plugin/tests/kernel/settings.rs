@@ -3,7 +3,7 @@
 use pinwire_cni::links::{Forwarding, Link};
 use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::observe;
-use pinwire_cni::setting::{apply, host_settings, missing, remove, settings};
+use pinwire_cni::setting::{Setting, apply, host_settings, missing, remove, settings};
 use pinwire_cni::wire::{Wire, create};
 use serde_json::{Value, json};
 
@@ -55,6 +55,35 @@ fn full() -> Forwarding {
         ],
         "sysctls": {"net.ipv4.conf.all.arp_ignore": 1, "net.ipv4.tcp_rmem": "4096 8192 16384"},
     }))
+}
+
+#[test]
+fn an_alternative_name_belongs_to_one_link() {
+    sandbox(|sandbox| {
+        let (a, _b, _wire) = pair(sandbox);
+        create(&wire(sandbox, "a:eth1", "b:eth1")).unwrap();
+        let name = |interface: &str| Setting::AltName {
+            interface: interface.parse().unwrap(),
+            name: "pinwire-a-second-name".to_owned(),
+        };
+        let stands = |name: Setting| missing(&observe(&a).unwrap(), &[name]).count() == 0;
+        for _ in 0..2 {
+            apply(&a, &[name("eth0")]).unwrap_or_else(|error| panic!("{}", chain(&error)));
+        }
+        assert!(stands(name("eth0")) && !stands(name("eth1")));
+        let refused = chain(&apply(&a, &[name("eth1")]).unwrap_err());
+        assert!(
+            refused.contains("alternative name pinwire-a-second-name of eth1")
+                && refused.contains("File exists"),
+            "{refused}"
+        );
+        for _ in 0..2 {
+            let errors = remove(&a, &[name("eth0")]);
+            assert!(errors.is_empty(), "{errors:?}");
+            assert!(!stands(name("eth0")));
+        }
+        sandbox.remove(["a", "b"]);
+    });
 }
 
 #[test]

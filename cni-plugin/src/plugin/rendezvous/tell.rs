@@ -6,13 +6,13 @@ use super::neighbour::Neighbour;
 use super::{Meeting, far};
 use crate::inside::Inside;
 use crate::links::{Peer, Plane};
-use crate::netns::Netns;
+use crate::name::InterfaceName;
 use crate::plugin::error::PluginError;
 use crate::plugin::pod::Pod;
 use crate::plugin::readiness::{Interfaces, ready, renewed};
 use crate::plugin::state::NodeKey;
 use crate::setting::{self, Setting};
-use crate::wire::Sockets;
+use crate::wire::{Place, Sockets, WireEnd};
 
 /// Tells the pod's namespace its own sysctls. Links have to come later: they take what is said of `default` from there.
 pub(super) fn namespace(
@@ -41,6 +41,7 @@ pub(super) fn own(
         .collect();
     let mut settings = ready(settings, &pod.links, &existing);
     settings.retain(|setting| !setting.is_of_namespace() && !setting.is_inherited());
+    settings.splice(0..0, marks(meetings.iter(), |[own, _]| own));
     for meeting in meetings {
         let neighbour = meeting.key.as_ref().and_then(|key| neighbours.get(key));
         if neighbour.is_some_and(|neighbour| neighbour.pod.forwarding.plane == Plane::Xdp) {
@@ -51,8 +52,14 @@ pub(super) fn own(
 }
 
 /// Tells the host's namespace about the ends that are there.
-pub(super) fn host(pod: &Pod) -> Result<(), PluginError> {
-    let mut settings = setting::host_settings(&pod.links);
+pub(super) fn host(
+    pod: &Pod,
+    meetings: &[Meeting<'_>],
+    sockets: &mut Sockets,
+) -> Result<(), PluginError> {
+    let met = meetings.iter().filter(|meeting| meeting.key.is_none());
+    let mut settings: Vec<_> = marks(met, |[_, far]| far).collect();
+    settings.extend(setting::host_settings(&pod.links));
     if pod.forwarding.plane == Plane::Xdp {
         settings.extend(pod.peers().filter_map(|(_, peer)| match peer {
             Peer::Host(interface) => Some(setting::far_end(interface.clone())),
@@ -62,7 +69,8 @@ pub(super) fn host(pod: &Pod) -> Result<(), PluginError> {
     if settings.is_empty() {
         return Ok(());
     }
-    setting::apply(&Netns::current()?, &settings).map_err(|source| node_error(pod, source))
+    let host = sockets.at(&Place::Host)?;
+    setting::apply_by(host, &settings).map_err(|source| node_error(pod, source))
 }
 
 /// Tells a peer that was there before what belongs to its new ends: addresses, neighbours, routes.
@@ -77,18 +85,32 @@ pub(super) fn neighbour(
     let met = meetings
         .iter()
         .filter(|meeting| meeting.key.as_ref() == Some(key));
+    let mut settings: Vec<_> = marks(met.clone(), |[_, far]| far).collect();
     let new: Interfaces = met.map(|meeting| far(meeting.peer).clone()).collect();
     let inside = sockets.at(&neighbour.place())?;
+    let exists = |name: &InterfaceName| {
+        new.contains(name) || inside.socket.index_of(name.as_str()).is_some()
+    };
     let links = other.links.iter().map(|link| link.interface.clone());
-    let existing = links
-        .filter(|interface| inside.socket.index_of(interface.as_str()).is_some())
-        .collect();
-    let mut settings = renewed(&other.settings()?, &other.links, &existing, &new);
-    settings.retain(|setting| !setting.is_inherited());
+    let existing = links.filter(exists).collect();
+    let renewed = renewed(&other.settings()?, &other.links, &existing, &new).into_iter();
+    settings.extend(renewed.filter(|setting| !setting.is_inherited()));
     if pod.forwarding.plane == Plane::Xdp {
         settings.extend(new.into_iter().map(setting::far_end));
     }
     setting::apply_by(inside, &settings).map_err(|source| node_error(other, source))
+}
+
+/// The marks of the ends that have come into being.
+fn marks<'a>(
+    met: impl Iterator<Item = &'a Meeting<'a>>,
+    end: impl Fn(&'a [WireEnd; 2]) -> &'a WireEnd,
+) -> impl Iterator<Item = Setting> {
+    met.map(move |meeting| end(&meeting.wire.ends))
+        .map(|end| Setting::AltName {
+            interface: end.interface.clone(),
+            name: end.altname.clone(),
+        })
 }
 
 fn node_error(pod: &Pod, source: setting::SettingError) -> PluginError {

@@ -1,7 +1,7 @@
 //! The right to change some nodes: one lock file each, taken in order, so that two calls never wait for each other.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -53,7 +53,7 @@ pub(super) fn take(path: &Path, what: &impl fmt::Display) -> Result<File, StateE
     loop {
         let file = create(path, OFlags::empty()).map_err(failed("open", path))?;
         match file.try_lock() {
-            Ok(()) if is_current(&file, path) => return Ok(file),
+            Ok(()) if is_named(&file) => return Ok(file),
             // The last holder removed the file between our open and our lock: take the new one.
             Ok(()) => continue,
             Err(TryLockError::WouldBlock) if waited < PATIENCE => {}
@@ -71,8 +71,7 @@ pub(super) fn take(path: &Path, what: &impl fmt::Display) -> Result<File, StateE
     }
 }
 
-fn is_current(file: &File, path: &Path) -> bool {
-    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let (ours, theirs) = (file.metadata().map(inode), fs::metadata(path).map(inode));
-    matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
+/// Whether a file still has its name: it is removed at the end, and never renamed.
+fn is_named(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
 }
