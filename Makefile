@@ -85,7 +85,7 @@ bench-cni: build ## Measure the CNI plugin against Debian's ptp, in one run on t
 .PHONY: deny
 deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "make deny: cargo-deny is missing: run 'cargo install --locked cargo-deny'" >&2; exit 1; }
-	$(CARGO) deny check --config configs/deny.toml licenses bans sources
+	$(CARGO) deny --config configs/deny.toml check licenses bans sources
 
 CONTAINERD_CONF := $(DESTDIR)$(CNI_CONF_DIR)/10-pinwire.conflist
 PODMAN_CONF := $(DESTDIR)$(CNI_CONF_DIR)/88-pinwire.conflist
