@@ -182,7 +182,8 @@ impl Netns {
     /// The namespace of the calling thread, where it has `CAP_NET_ADMIN`.
     fn of_a_socket() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+        // Any would do; of this family more will follow.
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, None)?;
         let file = File::from(netns_of(socket)?);
         let id = NetnsId::of(&file)?;
         Ok(Self { file, id })
