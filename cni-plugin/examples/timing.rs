@@ -91,6 +91,7 @@ fn wires(nodes: usize, path: impl Fn(usize) -> PathBuf) -> Result<Vec<Wire>> {
             interface: interface.clone(),
             mac: identity::mac(&topology, (&name, interface)),
             altname: identity::altname(&topology, (&name, interface)),
+            group: None,
             tuning: Box::default(),
         }
     };

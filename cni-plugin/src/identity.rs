@@ -18,7 +18,7 @@ pub type EndName<'a> = (&'a str, &'a InterfaceName);
 
 /// The MAC address of an end: unicast, locally administered (IEEE 802c), 46 bits of the hash.
 pub fn mac(topology: &TopologyName, end: EndName<'_>) -> MacAddress {
-    let hash = hash("mac", topology, &[end]);
+    let hash = hash("mac", topology, names(end).into_iter());
     let mut bytes = [0; 6];
     bytes.copy_from_slice(&hash[..6]);
     bytes[0] = bytes[0] & 0xfc | 0x02;
@@ -28,7 +28,7 @@ pub fn mac(topology: &TopologyName, end: EndName<'_>) -> MacAddress {
 /// The alternative name of an end, `pinwire-TOPOLOGY-` and 16 hexadecimal digits: the mark of ownership, unique within
 /// a namespace, at most 88 of the 127 bytes that the kernel allows (ALTIFNAMSIZ, linux/if.h).
 pub fn altname(topology: &TopologyName, end: EndName<'_>) -> String {
-    let hash = hash("altname", topology, &[end]);
+    let hash = hash("altname", topology, names(end).into_iter());
     let digits = hexadecimal(&hash[..8]);
     format!("{ALTNAME_PREFIX}{topology}-{digits}")
 }
@@ -36,11 +36,20 @@ pub fn altname(topology: &TopologyName, end: EndName<'_>) -> String {
 /// The group of both ends of a wire (`ip link … group`): its number, the same whichever end is named first. Never 0,
 /// the kernel's default group, and never 1, which people choose by hand.
 pub fn group(topology: &TopologyName, one: EndName<'_>, other: EndName<'_>) -> u32 {
-    let hash = hash("group", topology, &[one.min(other), one.max(other)]);
+    let ends = [one.min(other), one.max(other)];
+    number(hash("group", topology, ends.into_iter().flat_map(names)))
+}
+
+fn number(hash: [u8; 32]) -> u32 {
     let mut bytes = [0; 4];
     bytes.copy_from_slice(&hash[..4]);
     // The kernel keeps a group as a signed int.
     (u32::from_be_bytes(bytes) & 0x7fff_ffff).max(2)
+}
+
+/// The group of the ends of a node, where a pod makes wires: they come up together.
+pub fn node_group(topology: &TopologyName, node: &str) -> u32 {
+    number(hash("node", topology, [node].into_iter()))
 }
 
 /// Bytes as hexadecimal digits.
@@ -50,11 +59,17 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     digits.collect()
 }
 
-fn hash(purpose: &str, topology: &TopologyName, ends: &[EndName<'_>]) -> [u8; 32] {
+fn names(end: EndName<'_>) -> [&str; 2] {
+    let (node, interface) = end;
+    [node, interface.as_str()]
+}
+
+fn hash<'a>(
+    purpose: &'a str,
+    topology: &'a TopologyName,
+    names: impl Iterator<Item = &'a str>,
+) -> [u8; 32] {
     let mut hash = Hash::new();
-    let names = ends
-        .iter()
-        .flat_map(|(node, interface)| [*node, interface.as_str()]);
     for name in ["pinwire", purpose, topology.as_str()]
         .into_iter()
         .chain(names)

@@ -51,6 +51,12 @@ pub enum Setting {
         /// The interface.
         interface: InterfaceName,
     },
+    /// All interfaces of a group are up (`ip link set group … up`): several links come into operation with one wait at most
+    /// for the kernel's workers, which the first one calls.
+    GroupUp {
+        /// The group.
+        group: u32,
+    },
     /// An interface has an address. IPv6 addresses are usable at once, without duplicate address detection.
     Address {
         /// The interface.
@@ -123,6 +129,7 @@ impl fmt::Display for Setting {
             Self::Sysctl { key, value, .. } => write!(formatter, "sysctl {key}={value}"),
             Self::LoopbackUp => formatter.write_str("interface lo up"),
             Self::LinkUp { interface } => write!(formatter, "interface {interface} up"),
+            Self::GroupUp { group } => write!(formatter, "interfaces of group {group} up"),
             Self::Address { interface, address } => {
                 write!(formatter, "address {address} on {interface}")
             }

@@ -4,7 +4,9 @@ use std::os::fd::RawFd;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, Prop};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkMessage, Prop,
+};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
 use crate::name::InterfaceName;
@@ -39,7 +41,7 @@ fn end(
         .name(end.interface.to_string())
         .address(end.mac.bytes().to_vec())
         .mtu(wire.mtu)
-        .link_group(wire.group)
+        .link_group(end.group.unwrap_or(wire.group))
         .setns_by_fd(namespace);
     let mut message = link.build();
     let channels = end.tuning.channels.as_ref();
@@ -86,6 +88,16 @@ pub(crate) fn by_name(name: &str) -> RouteNetlinkMessage {
 /// `RTM_SETLINK` of a link's group.
 pub(crate) fn regroup(index: u32, group: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(index).link_group(group).build())
+}
+
+/// `RTM_NEWLINK` of nothing new: all links of a group come up or go down, in one hold of the kernel's lock
+/// (`rtnl_group_changelink`, net/core/rtnetlink.c).
+pub(crate) fn raise_group(group: u32, up: bool) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.change_mask = LinkFlags::Up;
+    message.header.flags.set(LinkFlags::Up, up);
+    message.attributes = vec![LinkAttribute::Group(group)];
+    RouteNetlinkMessage::NewLink(message)
 }
 
 /// `RTM_DELLINK` of one link.

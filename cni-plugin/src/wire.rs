@@ -35,7 +35,7 @@ pub const DEFAULT_MTU: u32 = 1500;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wire {
-    /// The wire's number: the group of both its ends, neither 0 nor 1 ([`crate::identity::group`]).
+    /// The wire's number: the group of ends that have none of their own, neither 0 nor 1 ([`crate::identity::group`]).
     pub group: u32,
     /// Maximum transmission unit of both ends, bytes.
     pub mtu: u32,
@@ -55,6 +55,9 @@ pub struct WireEnd {
     pub mac: MacAddress,
     /// Its alternative name, the mark of ownership ([`crate::identity::altname`]).
     pub altname: String,
+    /// The group that it is born in, unless that is the wire's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u32>,
     /// What it is tuned to.
     #[serde(default, skip_serializing_if = "Tuning::is_empty")]
     pub tuning: Box<Tuning>,

@@ -143,7 +143,7 @@ fn check_node(
     function::check::check(state, &attachment.name, &place, found)?;
     let links = expected::links(state, pod)?;
     for (link, peer) in &links {
-        let end = pod.end(link, place.clone());
+        let end = pod.ends(place.clone())(link);
         let expected = |end: &WireEnd| Expected {
             mac: end.mac,
             mtu: mtu(link),

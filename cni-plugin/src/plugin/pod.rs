@@ -116,15 +116,22 @@ impl Pod {
         link.mac.unwrap_or_else(derived)
     }
 
-    /// The end of a link in the pod, which is at `place`.
-    pub(crate) fn end(&self, link: &Link, place: Place) -> WireEnd {
-        WireEnd {
-            place,
+    /// The ends of links in the pod, which is at `place`.
+    pub(crate) fn ends(&self, place: Place) -> impl Fn(&Link) -> WireEnd {
+        let group = Some(self.group());
+        move |link| WireEnd {
+            place: place.clone(),
             interface: link.interface.clone(),
             mac: self.mac(link),
             altname: identity::altname(&self.topology, (self.node.as_str(), &link.interface)),
+            group,
             tuning: Box::new(link.tuning.clone().unwrap_or_default()),
         }
+    }
+
+    /// The group of the pod's ends.
+    pub(crate) fn group(&self) -> u32 {
+        identity::node_group(&self.topology, self.node.as_str())
     }
 
     /// The host's end of a link.
@@ -134,12 +141,13 @@ impl Pod {
             interface: interface.clone(),
             mac: identity::mac(&self.topology, (HOST, interface)),
             altname: identity::altname(&self.topology, (HOST, interface)),
+            group: None,
             tuning: Box::default(),
         }
     }
 
-    /// The group of both ends of a link.
-    pub(crate) fn group(&self, link: &Link, peer: &Peer) -> u32 {
+    /// The number of a link's wire.
+    pub(crate) fn wire_group(&self, link: &Link, peer: &Peer) -> u32 {
         let (node, interface) = match peer {
             Peer::Node { node, interface } => (node.as_str(), interface),
             Peer::Host(interface) => (HOST, interface),

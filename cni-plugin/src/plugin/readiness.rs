@@ -41,7 +41,7 @@ pub(crate) fn renewed(
 fn needs(setting: &Setting, settings: &[Setting], links: &[Link]) -> Vec<InterfaceName> {
     let is_link = |name: &str| links.iter().any(|link| link.interface.as_str() == name);
     let named = match setting {
-        Setting::LoopbackUp | Setting::Rule(_) => Vec::new(),
+        Setting::LoopbackUp | Setting::GroupUp { .. } | Setting::Rule(_) => Vec::new(),
         Setting::LinkUp { interface }
         | Setting::Address { interface, .. }
         | Setting::AltName { interface, .. }

@@ -107,11 +107,11 @@ pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> 
 
 /// Deletes a pod's ends in its own namespace: what another pod has at the far end by now is not this one's.
 fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<PluginError> {
-    let place = Place::Netns(attachment.netns.path.clone());
+    let end = pod.ends(Place::Netns(attachment.netns.path.clone()));
     let ends: Vec<_> = pod
         .peers()
         .filter(|(link, _)| link.kind == LinkType::Veth)
-        .map(|(link, peer)| (pod.group(link, peer), pod.end(link, place.clone())))
+        .map(|(link, peer)| (pod.wire_group(link, peer), end(link)))
         .collect();
     let errors = wire::delete_ends(netns, &ends);
     errors.into_iter().map(PluginError::from).collect()
@@ -175,6 +175,7 @@ fn meetings<'a>(
     pod: &'a Pod,
     neighbours: &BTreeMap<NodeKey, Neighbour>,
 ) -> Vec<Meeting<'a>> {
+    let own = pod.ends(Place::Netns(attachment.netns.path.clone()));
     let wires = pod.peers().filter(|(link, _)| link.kind == LinkType::Veth);
     let meetings = wires.filter_map(|(link, peer)| {
         let (key, far) = match peer {
@@ -183,14 +184,14 @@ fn meetings<'a>(
                 let key = pod.peer_key(peer);
                 let neighbour = neighbours.get(&key)?;
                 let link = neighbour.pod.link(interface)?;
-                (Some(key), neighbour.pod.end(link, neighbour.place()))
+                (Some(key), neighbour.pod.ends(neighbour.place())(link))
             }
         };
-        let own = pod.end(link, Place::Netns(attachment.netns.path.clone()));
+        let number = || pod.wire_group(link, peer);
         let wire = Wire {
-            group: pod.group(link, peer),
+            group: far.group.unwrap_or_else(number),
             mtu: mtu(link),
-            ends: [own, far],
+            ends: [own(link), far],
         };
         Some(Meeting {
             link,

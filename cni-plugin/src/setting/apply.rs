@@ -195,6 +195,7 @@ impl<'a> Teller<'a> {
         Ok(match setting {
             Setting::LoopbackUp => vec![message::link(LOOPBACK, way)],
             Setting::LinkUp { interface } => vec![message::link(self.index(interface)?, way)],
+            Setting::GroupUp { group } => vec![message::group(*group, way)],
             Setting::Address { interface, address } => {
                 vec![message::address(self.index(interface)?, *address, way)]
             }

@@ -38,6 +38,11 @@ pub(super) fn link(index: u32, way: Way) -> (RouteNetlinkMessage, u16) {
     (RouteNetlinkMessage::SetLink(link.build()), 0)
 }
 
+/// Brings all interfaces of a group up or down.
+pub(super) fn group(group: u32, way: Way) -> (RouteNetlinkMessage, u16) {
+    (veth::raise_group(group, way == Way::Apply), 0)
+}
+
 /// Adds or deletes an address.
 pub(super) fn address(index: u32, address: IpNet, way: Way) -> (RouteNetlinkMessage, u16) {
     let mut message = AddressMessage::default();

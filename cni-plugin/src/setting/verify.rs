@@ -17,6 +17,10 @@ fn stands(found: &Observation, setting: &Setting) -> bool {
     match setting {
         Setting::LoopbackUp => link("lo").is_some_and(|link| link.up),
         Setting::LinkUp { interface } => link(interface.as_str()).is_some_and(|link| link.up),
+        Setting::GroupUp { group } => {
+            let mut links = found.links.iter();
+            links.all(|link| link.up || link.group != *group)
+        }
         Setting::Address { interface, address } => link(interface.as_str())
             .is_some_and(|link| found.addresses_of(link).any(|other| other == *address)),
         Setting::AltName { interface, name } => {

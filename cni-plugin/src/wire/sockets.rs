@@ -90,7 +90,7 @@ impl Inside {
 /// Whether a link is this end: by its alternative name, or, born but not yet marked, by its MAC address and group.
 pub(super) fn is_ours(found: &LinkMessage, group: u32, end: &WireEnd) -> bool {
     let mark = Prop::AltIfName(end.altname.clone());
-    let address = end.mac.bytes();
+    let (group, address) = (end.group.unwrap_or(group), end.mac.bytes());
     let (mut marked, mut same_group, mut same_address) = (false, false, false);
     for attribute in &found.attributes {
         match attribute {

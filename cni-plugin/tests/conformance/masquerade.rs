@@ -68,6 +68,7 @@ pub(crate) fn uplink(lab: &Lab) -> Wire {
             interface: name.parse().unwrap(),
             mac: mac.parse().unwrap(),
             altname: format!("pinwire-test-{name}"),
+            group: None,
             tuning: Box::default(),
         }),
     }

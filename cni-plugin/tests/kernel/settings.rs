@@ -87,6 +87,39 @@ fn an_alternative_name_belongs_to_one_link() {
 }
 
 #[test]
+fn the_interfaces_of_a_group_come_up_together_and_no_others() {
+    sandbox(|sandbox| {
+        let [a, _b] = sandbox.nodes(["a", "b"]);
+        for (interface, group) in [("eth0", Some(77)), ("eth1", Some(77)), ("eth2", None)] {
+            let mut wire = wire(
+                sandbox,
+                &format!("a:{interface}"),
+                &format!("b:{interface}"),
+            );
+            wire.ends[0].group = group;
+            create(&wire).unwrap();
+        }
+        let up = || {
+            let links = observe(&a).unwrap().links.into_iter();
+            let up: Vec<String> = links.filter(|link| link.up).map(|link| link.name).collect();
+            up.join(" ")
+        };
+        let together = [Setting::GroupUp { group: 77 }];
+        assert_eq!(missing(&observe(&a).unwrap(), &together).count(), 1);
+        for _ in 0..2 {
+            apply(&a, &together).unwrap_or_else(|error| panic!("{}", chain(&error)));
+            assert_eq!(up(), "eth0 eth1");
+        }
+        assert_eq!(missing(&observe(&a).unwrap(), &together).count(), 0);
+        for _ in 0..2 {
+            assert_eq!(remove(&a, &together).len(), 0);
+            assert_eq!(up(), "");
+        }
+        sandbox.remove(["a", "b"]);
+    });
+}
+
+#[test]
 fn addresses_routes_rules_and_neighbours_are_as_planned_and_twice_is_as_once() {
     sandbox(|sandbox| {
         let (a, _b, _wire) = pair(sandbox);

@@ -32,6 +32,7 @@ pub(crate) fn wire(sandbox: &Sandbox, one: &str, other: &str) -> Wire {
         interface: end.1.clone(),
         mac: identity::mac(&topology(), end),
         altname: identity::altname(&topology(), end),
+        group: None,
         tuning: Box::default(),
     };
     Wire {

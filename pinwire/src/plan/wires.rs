@@ -75,6 +75,7 @@ fn node_end(
         interface: link.interface.clone(),
         mac: mac(topology, node, link),
         altname: identity::altname(topology, (node.as_str(), &link.interface)),
+        group: None,
         tuning: Box::new(link.tuning.clone().unwrap_or_default()),
     }
 }
@@ -86,6 +87,7 @@ fn host_end(topology: &TopologyName, interface: &InterfaceName) -> WireEnd {
         interface: interface.clone(),
         mac: identity::mac(topology, (HOST, interface)),
         altname: identity::altname(topology, (HOST, interface)),
+        group: None,
         tuning: Box::default(),
     }
 }

@@ -92,6 +92,7 @@ impl Plan {
             interface: request.name.interface.clone(),
             mac: request.mac.unwrap_or_else(|| mac(&request.name, "mac")),
             altname: altname(&request.name, "container"),
+            group: None,
             tuning: Box::new(request.tuning.clone()),
         };
         Self {
@@ -246,6 +247,7 @@ pub(crate) fn host_end(name: &AttachmentName) -> WireEnd {
         interface: InterfaceName::from_digits("pw", &hash[..6]),
         mac: mac(name, "host-mac"),
         altname: altname(name, "host"),
+        group: None,
         tuning: Box::default(),
     }
 }

@@ -72,7 +72,7 @@ fn wanted<'a>(
         },
         _ => Source::Pool(pool),
     };
-    let end = pod.end(link, Place::Netns(attachment.netns.path.clone()));
+    let end = pod.ends(Place::Netns(attachment.netns.path.clone()))(link);
     let attributes = options
         .attributes()
         .map_err(|(key, reason)| wrong(format!("{key}: {reason}")))?;

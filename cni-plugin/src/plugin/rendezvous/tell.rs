@@ -1,6 +1,6 @@
 //! What the namespaces of a pod, of its neighbours and of the host are told when a pod has been wired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::neighbour::Neighbour;
 use super::{Meeting, far};
@@ -41,6 +41,9 @@ pub(super) fn own(
         .collect();
     let mut settings = ready(settings, &pod.links, &existing);
     settings.retain(|setting| !setting.is_of_namespace() && !setting.is_inherited());
+    if let [_, _, ..] = meetings {
+        raise_together(pod, &mut settings, meetings);
+    }
     settings.splice(0..0, marks(meetings.iter(), |[own, _]| own));
     for meeting in meetings {
         let neighbour = meeting.key.as_ref().and_then(|key| neighbours.get(key));
@@ -99,6 +102,17 @@ pub(super) fn neighbour(
         settings.extend(new.into_iter().map(setting::far_end));
     }
     setting::apply_by(inside, &settings).map_err(|source| node_error(other, source))
+}
+
+/// Has links come up with one request. With one for each, every link but the first would wait for the kernel's workers.
+fn raise_together(pod: &Pod, settings: &mut Vec<Setting>, meetings: &[Meeting<'_>]) {
+    let met = meetings.iter().map(|meeting| &meeting.link.interface);
+    let met: BTreeSet<_> = met.collect();
+    let alone = |setting: &Setting| matches!(setting, Setting::LinkUp { interface } if met.contains(interface));
+    if let Some(first) = settings.iter().position(alone) {
+        settings.retain(|setting| !alone(setting));
+        settings.insert(first, Setting::GroupUp { group: pod.group() });
+    }
 }
 
 /// The marks of the ends that have come into being.

@@ -134,6 +134,7 @@ impl Holding {
             mac: inside.mac,
             altname: inside.altname.clone(),
             // It is in what was written down of the virtual function itself.
+            group: None,
             tuning: Box::default(),
         })
     }
