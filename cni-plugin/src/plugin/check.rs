@@ -142,8 +142,9 @@ fn check_node(
     let place = Place::Netns(attachment.netns.path.clone());
     function::check::check(state, &attachment.name, &place, found)?;
     let links = expected::links(state, pod)?;
+    let end_of = pod.ends(place.clone());
     for (link, peer) in &links {
-        let end = pod.ends(place.clone())(link);
+        let end = end_of(link);
         let expected = |end: &WireEnd| Expected {
             mac: end.mac,
             mtu: mtu(link),
