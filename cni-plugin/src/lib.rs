@@ -6,25 +6,22 @@
 //! back. None of that knows of manifests, containers or saved state; [`plugin`], the CNI plugin, is built upon it, and
 //! [`netavark`], the driver for podman's networks, upon the plugin.
 
-mod batch;
-pub mod cpu;
-mod ethtool;
+pub mod allocation;
+pub mod annotation;
+pub mod attach;
+pub mod check;
+pub mod cni;
+pub mod fault;
 pub mod identity;
-mod inside;
-pub mod links;
+pub mod kernel;
+pub mod ledger;
+pub mod machine;
 pub mod name;
 pub mod netavark;
-pub mod netlink;
-pub mod netns;
 pub mod observe;
-mod plane;
-pub mod plugin;
-mod procfs;
-mod refusal;
+pub mod plane;
 pub mod setting;
-mod syscall;
-pub mod sysctl;
+pub mod topology;
 pub mod tuning;
-mod veth;
 pub mod vf;
 pub mod wire;

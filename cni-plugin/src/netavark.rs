@@ -2,7 +2,7 @@
 //!
 //! netavark's plugin API 1.0.0 (plugin-API.md and `types.rs` of netavark): the verb is the first argument, the network
 //! namespace the second, the rest is JSON on standard input and output. Addresses come from podman; the interface is
-//! attached by [`crate::plugin::attach`] and is written down in the same state. Nothing here prints or exits.
+//! attached by [`crate::attach`] and is written down in the same state. Nothing here prints or exits.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::plugin::protocol::Answer;
-use crate::plugin::state::{ROOT, State, VARIABLE};
+use crate::cni::protocol::Answer;
+use crate::ledger::{ROOT, State, VARIABLE};
 
 mod create;
 mod error;
@@ -55,7 +55,7 @@ pub fn serve(
     let state = State::at(root.map_or_else(|| PathBuf::from(ROOT), PathBuf::from));
     match call(arguments.get(1..).unwrap_or_default(), &state, input, note) {
         Ok(answer) => Answer::Done(answer),
-        Err(error) => Answer::Failed(json!({"error": crate::plugin::chain(&error)})),
+        Err(error) => Answer::Failed(json!({"error": crate::cni::chain(&error)})),
     }
 }
 

@@ -12,9 +12,9 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::Serialize;
 
-use crate::links::{Destination, Route};
-use crate::netlink::{Netlink, NetlinkError};
-use crate::netns::Netns;
+use crate::annotation::{Destination, Route};
+use crate::kernel::netlink::{Netlink, NetlinkError};
+use crate::kernel::netns::Netns;
 
 mod link;
 

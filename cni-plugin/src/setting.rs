@@ -9,9 +9,9 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::links::{Neighbour, Route, Rule};
+use crate::annotation::{Neighbour, Route, Rule};
+use crate::kernel::sysctl::SysctlKey;
 use crate::name::InterfaceName;
-use crate::sysctl::SysctlKey;
 
 mod apply;
 mod baseline;

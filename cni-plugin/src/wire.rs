@@ -10,16 +10,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::annotation::tuning::Tuning;
+use crate::kernel::netlink::NetlinkError;
+use crate::kernel::netns::{Netns, NetnsError};
 use crate::name::{InterfaceName, MacAddress};
-use crate::netlink::NetlinkError;
-use crate::netns::{Netns, NetnsError};
-use crate::tuning::{Tuning, TuningError};
+use crate::tuning::TuningError;
 
 mod create;
 mod delete;
 mod detach;
 mod sockets;
 mod tune;
+pub mod veth;
 
 pub use create::{create, create_all};
 pub(crate) use create::{create_all_by, create_unmarked};

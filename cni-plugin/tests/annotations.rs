@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use pinwire_cni::links::{Destination, Forwarding, Link, LinkType, Peer, Plane, Scalar};
+use pinwire_cni::annotation::{Destination, Forwarding, Link, LinkType, Peer, Plane, Scalar};
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use pinwire_cni::annotation::{Forwarding, Link};
 use pinwire_cni::identity::{ALTNAME_PREFIX, HOST, altname, group, mac};
-use pinwire_cni::links::{Forwarding, Link};
 use pinwire_cni::name::{InterfaceName, TopologyName};
 use pinwire_cni::setting::{PlanError, Setting, host_settings, settings};
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
+use pinwire_cni::allocation::end::FunctionEnd;
 use pinwire_cni::name::NodeName;
-use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::setting::Setting;
 use pinwire_cni::wire::{Place, Wire};
 use serde::Serialize;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use pinwire_cni::links::Peer;
+use pinwire_cni::annotation::Peer;
 use pinwire_cni::name::TopologyName;
 
 use crate::generate::Kind;

@@ -7,9 +7,9 @@ pub use function::FunctionView;
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use pinwire_cni::links::Peer;
+use pinwire_cni::annotation::Peer;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::name::{InterfaceName, MacAddress};
-use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::{Counters, Observation, ObservedLink};
 use pinwire_cni::wire::{Place, WireEnd};
 use pinwire_shim::cgroup::Cgroup;

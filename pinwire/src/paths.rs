@@ -33,7 +33,7 @@ impl Roots {
 
     /// The directory that the CNI plugin keeps its state in, unless a variable says another one.
     pub fn plugin(&self) -> PathBuf {
-        let other = std::env::var_os(pinwire_cni::plugin::state::VARIABLE);
+        let other = std::env::var_os(pinwire_cni::ledger::VARIABLE);
         let other = other.filter(|path| !path.is_empty());
         other.map_or_else(|| self.state.join("cni"), PathBuf::from)
     }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::annotation::Pools;
+use pinwire_cni::annotation::{Link, LinkType, Peer, Plane};
 use pinwire_cni::identity;
-use pinwire_cni::links::{Link, LinkType, Peer, Plane};
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
-use pinwire_cni::plugin::function::end::FunctionEnd;
-use pinwire_cni::setting::{self, PlanError, Setting};
-use pinwire_cni::vf::Pools;
+use pinwire_cni::setting;
+use pinwire_cni::setting::{PlanError, Setting};
 use pinwire_cni::wire::Wire;
 use pinwire_shim::workload::Workload;
 use serde::{Deserialize, Serialize};

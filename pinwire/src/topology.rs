@@ -19,7 +19,7 @@ mod volume;
 use std::path::Path;
 use std::time::Duration;
 
-use pinwire_cni::links::{Forwarding, Link};
+use pinwire_cni::annotation::{Forwarding, Link};
 use pinwire_cni::name::{NodeName, TopologyName};
 use pinwire_shim::workload::Workload;
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,12 @@
 //! The virtual functions of this host by the names that people call them, and what keeps one from being changed. The plugin's
 //! inventory knows what there is and who has it; [`change`] has it changed.
 
-use pinwire_cni::plugin::PluginError;
-use pinwire_cni::plugin::function::inventory::{self, FunctionReport, PhysicalReport};
-use pinwire_cni::plugin::state::{State, StateError};
-use pinwire_cni::vf::{
-    DriverError, PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction,
-};
+use pinwire_cni::allocation::inventory;
+use pinwire_cni::allocation::inventory::{FunctionReport, PhysicalReport};
+use pinwire_cni::cni::PluginError;
+use pinwire_cni::ledger::{State, StateError};
+use pinwire_cni::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use pinwire_cni::vf::DriverError;
 
 pub mod change;
 

@@ -56,7 +56,7 @@ fn line(nodes: usize, mtu: u32, argument: &str, route: &str) -> Deployment {
         config: ImageConfig::default(),
     };
     let images = BTreeMap::from([(IMAGE.to_owned(), image)]);
-    let pools = pinwire_cni::vf::Pools::new();
+    let pools = pinwire_cni::annotation::Pools::new();
     Deployment::of(&topology, Mode::Container, &paths(), &images, &pools).unwrap()
 }
 

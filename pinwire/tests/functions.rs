@@ -12,8 +12,8 @@ use pinwire::paths::{Roots, TopologyPaths};
 use pinwire::plan::{Deployment, Mode};
 use pinwire::pools;
 use pinwire::topology::{self, Topology};
-use pinwire_cni::links::LinkType;
-use pinwire_cni::plugin::function::end::FunctionEnd;
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::annotation::LinkType;
 
 const POOLS: &str = "pools: {cable: {cable: [ens1f0, ens1f1]}, lan: {physicalFunctions: [ens2f0]}}";
 
@@ -210,7 +210,7 @@ fn an_interrupted_change_is_led_back() {
 #[test]
 fn planes_of_layer_2_take_frames_for_others() {
     let mut topology = chain().with_links(LinkType::Vf).unwrap();
-    topology.nodes[1].forwarding.plane = pinwire_cni::links::Plane::Mirror;
+    topology.nodes[1].forwarding.plane = pinwire_cni::annotation::Plane::Mirror;
     let deployment = plan(&topology, POOLS).unwrap();
     for end in &deployment.functions {
         let expected = (end.node.as_str() == "h2").then_some(true);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 
 /// Directories in which nothing may stay: network namespaces, state of the plugin, leases, the library's cache.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::options::OptionError;
-use crate::netlink::NetlinkError;
-use crate::plugin::PluginError;
+use crate::cni::PluginError;
+use crate::kernel::netlink::NetlinkError;
 
 /// What is wrong with a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +132,7 @@ pub enum DriverError {
     /// Standard input could not be read.
     #[error("cannot read standard input")]
     Read(#[source] std::io::Error),
-    /// Standard input is longer than [`crate::plugin::configuration::LIMIT`].
+    /// Standard input is longer than [`crate::cni::configuration::LIMIT`].
     #[error("standard input has more than 1 MiB")]
     TooLong,
     /// Standard input is no JSON.

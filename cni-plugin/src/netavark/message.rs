@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::DriverError;
-use crate::plugin::configuration::LIMIT;
-use crate::plugin::json;
+use crate::cni::configuration::LIMIT;
+use crate::cni::json;
 
 /// A network, as podman keeps it.
 #[derive(Clone, Debug, Deserialize)]

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::error::{DriverError, NetworkError};
 use super::message;
 use super::options::Options;
-use crate::plugin::environment::Identifier;
+use crate::cni::environment::Identifier;
 
 /// A network whose containers can be attached.
 #[derive(Clone, Debug)]

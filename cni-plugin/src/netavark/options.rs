@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plugin::configuration::MTU;
+use crate::cni::configuration::MTU;
 
 /// All options.
 pub(crate) const KEYS: [&str; 4] = ["mtu", "masquerade", "metric", "no_default_route"];

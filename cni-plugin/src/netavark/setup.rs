@@ -10,13 +10,14 @@ use super::error::{ContainerError, DriverError};
 use super::message;
 use super::network::{Network, Subnet};
 use super::options::Options;
+use crate::annotation::tuning::Tuning;
+use crate::attach;
+use crate::attach::{Addressing, Request, free_metric};
+use crate::cni::gc;
+use crate::cni::result::{Address, Dns, Outcome, ResultRoute};
+use crate::ledger::{AttachmentName, State};
 use crate::name::MacAddress;
 use crate::observe::{MAIN_TABLE, observe};
-use crate::plugin::attach::{self, Addressing, Request, free_metric};
-use crate::plugin::gc;
-use crate::plugin::result::{Address, Dns, Outcome, ResultRoute};
-use crate::plugin::state::{AttachmentName, State};
-use crate::tuning::Tuning;
 use crate::wire::DEFAULT_MTU;
 
 /// The metric of the default route of a container's first network, podman's own for all its networks.
@@ -55,7 +56,7 @@ pub(crate) fn setup(
     let addresses = container.addresses.iter();
     let addresses: Vec<IpAddr> = addresses.map(|address| address.address.addr()).collect();
     for error in gc::sweep_before(state, &network.id, &addresses) {
-        let error = crate::plugin::chain(&error);
+        let error = crate::cni::chain(&error);
         note(format!(
             "cannot remove what is left of a container: {error}"
         ));
@@ -168,7 +169,7 @@ fn default_routes(
     options: Options,
     path: &Path,
 ) -> Result<Vec<ResultRoute>, DriverError> {
-    let netns = crate::plugin::open(path)?;
+    let netns = crate::cni::open(path)?;
     if network.internal || options.no_default_route == Some(true) {
         return Ok(Vec::new());
     }

@@ -2,8 +2,9 @@
 
 use super::error::DriverError;
 use super::{message, setup};
-use crate::plugin::state::State;
-use crate::plugin::{PluginError, attach, gc};
+use crate::attach;
+use crate::cni::{PluginError, gc};
+use crate::ledger::State;
 
 /// Detaches a container by what was written down or, where that is lost, by its name. Neither the namespace nor the
 /// network has to be there still.

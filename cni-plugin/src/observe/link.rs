@@ -6,8 +6,8 @@ use netlink_packet_route::link::{
 };
 use serde::Serialize;
 
+use crate::kernel::netlink::{Netlink, NetlinkError};
 use crate::name::MacAddress;
-use crate::netlink::{Netlink, NetlinkError};
 
 /// A link that is found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

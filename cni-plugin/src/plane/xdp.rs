@@ -9,9 +9,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
 
-use crate::netlink::Netlink;
+use crate::kernel::netlink::Netlink;
+use crate::kernel::syscall;
+use crate::kernel::syscall::Instruction;
 use crate::setting::ApplyError;
-use crate::syscall::{self, Instruction};
 
 /// `XDP_FLAGS_DRV_MODE` (`linux/if_link.h)`: in the driver, or not at all.
 const NATIVE: u32 = 1 << 2;

@@ -7,18 +7,19 @@ use nix::errno::Errno;
 
 use super::Setting;
 use super::error::{ApplyError, SettingError};
-use super::message::{self, Way};
-use crate::ethtool::Ethtool;
-use crate::inside::Inside;
-use crate::links::Route;
+use super::message;
+use super::message::Way;
+use crate::annotation::Route;
+use crate::kernel::ethtool::Ethtool;
+use crate::kernel::inside::Inside;
+use crate::kernel::netlink::{Batch, Netlink, NetlinkError, Refusal};
+use crate::kernel::netns::Netns;
+use crate::kernel::procfs;
+use crate::kernel::sysctl::{SysctlError, Sysctls};
 use crate::name::InterfaceName;
-use crate::netlink::{Batch, Netlink, NetlinkError, Refusal};
-use crate::netns::Netns;
 use crate::observe;
 use crate::plane::{mirror, xdp};
-use crate::procfs;
-use crate::sysctl::{SysctlError, Sysctls};
-use crate::veth;
+use crate::wire::veth;
 
 /// Index of the loopback interface in every namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
 const LOOPBACK: u32 = 1;

@@ -17,8 +17,8 @@ use std::borrow::Cow;
 
 use super::Setting;
 use super::plan::{Family, is_v6, rule_family};
-use crate::links::{Forwarding, Link, Plane};
-use crate::sysctl::SysctlKey;
+use crate::annotation::{Forwarding, Link, Plane};
+use crate::kernel::sysctl::SysctlKey;
 
 /// IPv4 forwarding.
 const FORWARDING: SysctlKey = SysctlKey::from_path("net/ipv4/ip_forward");

@@ -1,10 +1,10 @@
 //! What can go wrong when a namespace is told its settings.
 
 use super::Setting;
+use crate::kernel::netlink::NetlinkError;
+use crate::kernel::netns::NetnsError;
+use crate::kernel::sysctl::SysctlError;
 use crate::name::InterfaceName;
-use crate::netlink::NetlinkError;
-use crate::netns::NetnsError;
-use crate::sysctl::SysctlError;
 
 /// A setting that could not be applied or removed.
 #[derive(Debug, thiserror::Error)]

@@ -17,9 +17,9 @@ use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use rtnetlink::LinkUnspec;
 
 use super::plan::{Family, family, rule_family};
-use crate::links::{Destination, Neighbour, Protocol, Route, Rule};
+use crate::annotation::{Destination, Neighbour, Protocol, Route, Rule};
 use crate::name::InterfaceName;
-use crate::veth;
+use crate::wire::veth;
 
 /// Whether a setting comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::Setting;
 use super::baseline::sysctls;
-use crate::links::{Destination, Forwarding, Link, Peer, Plane, Route, Rule};
+use crate::annotation::{Destination, Forwarding, Link, Peer, Plane, Route, Rule};
 use crate::name::InterfaceName;
 
 /// What a manifest asks for that cannot be.

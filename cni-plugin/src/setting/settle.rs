@@ -16,10 +16,10 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
 use super::Setting;
-use crate::netlink::{Netlink, NetlinkError};
-use crate::netns::Netns;
+use crate::kernel::netlink::{Netlink, NetlinkError};
+use crate::kernel::netns::Netns;
 use crate::observe::LOCAL_TABLE;
-use crate::veth;
+use crate::wire::veth;
 
 /// How long to wait for one namespace: linkwatch runs at least once a second.
 const PATIENCE: Duration = Duration::from_secs(2);

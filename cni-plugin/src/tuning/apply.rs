@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::resolve::{Mismatch, Reading};
-use super::{Number, Tuned, TuningError};
-use crate::ethtool::{Ethtool, Group};
-use crate::netlink::NetlinkError;
-use crate::netns::Netns;
+use super::{Tuned, TuningError};
+use crate::annotation::tuning::Number;
+use crate::kernel::ethtool::{Ethtool, Group};
+use crate::kernel::netlink::NetlinkError;
+use crate::kernel::netns::Netns;
 
 /// One interface that is tuned.
-pub(crate) struct Tuner {
+pub struct Tuner {
     socket: Ethtool,
     index: u32,
     interface: String,

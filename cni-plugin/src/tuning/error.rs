@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::Number;
-use crate::cpu::Cpus;
-use crate::netlink::NetlinkError;
-use crate::vf::SysfsError;
+use crate::annotation::tuning::Number;
+use crate::kernel::netlink::NetlinkError;
+use crate::machine::SysfsError;
+use crate::machine::cpu::Cpus;
 
 /// Why an interface was not tuned.
 #[derive(Debug, thiserror::Error)]

@@ -7,14 +7,14 @@ use std::io;
 use std::path::PathBuf;
 
 use super::TuningError;
-use crate::cpu::Cpus;
-use crate::vf::{PciAddress, Sysfs};
+use crate::machine::cpu::Cpus;
+use crate::machine::{PciAddress, Sysfs};
 
 /// Affinities by interrupt number, as the kernel writes them.
 pub(crate) type Affinities = BTreeMap<u32, Cpus>;
 
 /// The interrupts of a machine.
-pub(crate) struct Interrupts<'a> {
+pub struct Interrupts<'a> {
     sysfs: &'a Sysfs,
     proc: PathBuf,
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Number, Tuning, TuningError};
-use crate::ethtool::{Features, Numbers};
+use super::TuningError;
+use crate::annotation::tuning::{Number, Tuning};
+use crate::kernel::ethtool::{Features, Numbers};
 
 /// Numbers and features of an interface: what it was, or what it is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +152,7 @@ impl Tuned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ethtool::Feature;
+    use crate::kernel::ethtool::Feature;
 
     /// An interface with rings of 256 of 4096 descriptors, fixed moderation, and some features.
     fn reading() -> Reading {

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::address::PciAddress;
-use super::attribute::VLAN_MAX;
 use super::driver::vfio_device;
-use super::options::UserDriver;
-use super::pool::FoundPool;
-use super::sysfs::VirtualFunction;
+use crate::annotation::{FoundPool, UserDriver, VLAN_MAX};
+use crate::machine::address::PciAddress;
+use crate::machine::sysfs::VirtualFunction;
 
 mod error;
 

@@ -9,10 +9,10 @@ use nix::errno::Errno;
 use rtnetlink::LinkUnspec;
 use serde::{Deserialize, Serialize};
 
-use super::address::PciAddress;
+use crate::kernel::netlink::{Netlink, NetlinkError};
+use crate::kernel::netns::Netns;
+use crate::machine::address::PciAddress;
 use crate::name::{InterfaceName, MacAddress};
-use crate::netlink::{Netlink, NetlinkError};
-use crate::netns::Netns;
 
 mod change;
 
@@ -103,7 +103,7 @@ pub(crate) fn named(
     name: &str,
     address: PciAddress,
 ) -> Result<Option<Device>, NetlinkError> {
-    match socket.get(crate::veth::by_name(name)) {
+    match socket.get(crate::wire::veth::by_name(name)) {
         Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(of(&link, address)),
         Ok(_) => Ok(None),
         Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(None),

@@ -5,12 +5,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::address::PciAddress;
-use super::sysfs::{Interface, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 use super::udev;
+use crate::annotation::VFIO;
+use crate::machine::address::PciAddress;
+use crate::machine::sysfs::{Interface, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 
-/// The driver by which a process drives a PCI device itself (Documentation/driver-api/vfio.rst).
-pub const VFIO: &str = "vfio-pci";
 /// How long a driver may take until its interface is there; the files return when it has been made.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -9,7 +9,7 @@ use netlink_packet_core::{
     NetlinkSerializable, NlasIterator,
 };
 
-use super::attribute::{Attribute, Found, LinkState, Rate, Vlan, VlanProtocol};
+use crate::annotation::{Attribute, Found, LinkState, Rate, Vlan, VlanProtocol};
 use crate::name::MacAddress;
 
 /// `RTM_NEWLINK`, `RTM_GETLINK` and `RTM_SETLINK` (`linux/rtnetlink.h`).

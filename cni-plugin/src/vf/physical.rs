@@ -6,12 +6,12 @@
 
 use nix::errno::Errno;
 
-use super::address::PciAddress;
-use super::attribute::{Attribute, Attributes, Found};
 use super::message::PfMessage;
-use super::sysfs::{PhysicalFunction, VirtualFunction};
-use crate::ethtool::Ethtool;
-use crate::netlink::{Netlink, NetlinkError};
+use crate::annotation::{Attribute, Attributes, Found};
+use crate::kernel::ethtool::Ethtool;
+use crate::kernel::netlink::{Netlink, NetlinkError};
+use crate::machine::address::PciAddress;
+use crate::machine::sysfs::{PhysicalFunction, VirtualFunction};
 
 /// Room for the answer about one interface: the list of its virtual functions takes at most 64 KiB (`struct nlattr`), and
 /// all the rest a few.
@@ -124,7 +124,7 @@ pub fn filters_vlans(function: &PhysicalFunction) -> Result<bool, PhysicalError>
 }
 
 /// The interface of a physical function.
-pub(crate) struct Physical {
+pub struct Physical {
     address: PciAddress,
     name: String,
     interface: u32,

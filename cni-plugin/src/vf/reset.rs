@@ -1,9 +1,9 @@
 //! The function-level reset of a virtual function (PCI Express, "Function Level Reset"): nothing that one container made of the
 //! hardware is there for the next one.
 
-use super::address::PciAddress;
 use super::driver::{DriverError, write};
-use super::sysfs::{Sysfs, SysfsError, VirtualFunction};
+use crate::machine::address::PciAddress;
+use crate::machine::sysfs::{Sysfs, SysfsError, VirtualFunction};
 
 /// The method that resets this function and no other.
 const FUNCTION_LEVEL: &str = "flr";

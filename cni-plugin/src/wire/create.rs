@@ -8,9 +8,9 @@ use nix::errno::Errno;
 
 use super::sockets::{OPEN, Sockets, is_ours};
 use super::tune::tune;
+use super::veth;
 use super::{Place, Wire, WireEnd, WireError};
-use crate::netlink::{Batch, NetlinkError};
-use crate::veth;
+use crate::kernel::netlink::{Batch, NetlinkError};
 
 /// Wires whose ends are marked together: no more than can have all their namespaces open.
 const TOGETHER: usize = OPEN / 2;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 
 use super::sockets::{Sockets, is_ours};
+use super::veth;
 use super::{Place, Wire, WireEnd, WireError};
-use crate::netlink::{Batch, NetlinkError};
-use crate::netns::NetnsError;
-use crate::veth;
+use crate::kernel::netlink::{Batch, NetlinkError};
+use crate::kernel::netns::NetnsError;
 
 /// Deletes one wire; see [`delete_all`].
 pub fn delete(wire: &Wire) -> Vec<WireError> {
@@ -20,7 +20,7 @@ pub fn delete(wire: &Wire) -> Vec<WireError> {
 ///
 /// The kernel waits 11 to 20 ms for each request that deletes a link, however many links it names: the wires of one
 /// namespace go together, by group. A wire dies, too, when the namespace of either end does, which is the cheaper way
-/// for many wires between namespaces ([`crate::netns::Netns::remove`]).
+/// for many wires between namespaces ([`crate::kernel::netns::Netns::remove`]).
 pub fn delete_all(wires: &[Wire]) -> Vec<WireError> {
     let mut sockets = Sockets::default();
     let mut errors = Vec::new();

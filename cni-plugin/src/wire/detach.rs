@@ -5,10 +5,10 @@ use netlink_packet_route::link::LinkMessage;
 use nix::errno::Errno;
 
 use super::sockets::is_ours;
+use super::veth;
 use super::{WireEnd, WireError};
-use crate::netlink::{Batch, Netlink, NetlinkError};
-use crate::netns::Netns;
-use crate::veth;
+use crate::kernel::netlink::{Batch, Netlink, NetlinkError};
+use crate::kernel::netns::Netns;
 
 /// Deletes ends of wires that are in one namespace, each with the group of its wire, if they are Pinwire's; what is gone
 /// already is no error. Several go with one request that deletes a group, since the kernel waits 11 to 20 ms for each.

@@ -9,10 +9,10 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, Prop};
 use nix::errno::Errno;
 
+use super::veth;
 use super::{Place, WireEnd, WireError};
-use crate::inside::Inside;
-use crate::netlink::NetlinkError;
-use crate::veth;
+use crate::kernel::inside::Inside;
+use crate::kernel::netlink::NetlinkError;
 
 /// Namespaces that stay open at a time: two descriptors each, of the 1024 that a process may have by default.
 pub(super) const OPEN: usize = 64;

@@ -1,6 +1,6 @@
 //! Main-plugin mode: the interface that a runtime asks for, from ADD to DEL.
 
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 
 /// Where a lab has its files: a tmpfs, in the thread's mount namespace only.

@@ -2,8 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
-use pinwire_cni::netns::Netns;
-use pinwire_cni::wire::{self, Place, Wire, WireEnd};
+use pinwire_cni::kernel::netns::Netns;
+use pinwire_cni::wire;
+use pinwire_cni::wire::{Place, Wire, WireEnd};
 use serde_json::json;
 
 use crate::call::{Call, interface, with};

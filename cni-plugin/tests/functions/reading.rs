@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use pinwire_cni::vf::{Interface, vfio_device};
+use pinwire_cni::machine::Interface;
+use pinwire_cni::vf::vfio_device;
 
 use crate::tree::{Tree, address, write};
 

@@ -4,8 +4,8 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use pinwire_cni::identity;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::name::InterfaceName;
-use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::{ObservedLink, observe};
 use pinwire_cni::setting::{Setting, apply, far_end, remove, settings, settle};
 use pinwire_cni::wire::create_all;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 use pinwire_cni::wire::Place;
 use serde_json::Value;

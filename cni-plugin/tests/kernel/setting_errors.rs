@@ -1,6 +1,6 @@
 //! Settings that cannot be: errors name them, and removal goes on.
 
-use pinwire_cni::links::Route;
+use pinwire_cni::annotation::Route;
 use pinwire_cni::setting::{Setting, apply, remove, settings};
 use serde_json::{Value, json};
 

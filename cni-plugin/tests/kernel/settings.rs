@@ -1,7 +1,7 @@
 //! Settings: planned, applied, applied again, removed, and read by another program.
 
-use pinwire_cni::links::{Forwarding, Link};
-use pinwire_cni::netns::Netns;
+use pinwire_cni::annotation::{Forwarding, Link};
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 use pinwire_cni::setting::{Setting, apply, host_settings, missing, remove, settings};
 use pinwire_cni::wire::{Wire, create};

@@ -1,7 +1,8 @@
 //! Short ways to write wires and links in tests.
 
-use pinwire_cni::identity::{self, HOST};
-use pinwire_cni::links::{Forwarding, Link};
+use pinwire_cni::annotation::{Forwarding, Link};
+use pinwire_cni::identity;
+use pinwire_cni::identity::HOST;
 use pinwire_cni::name::{InterfaceName, TopologyName};
 use pinwire_cni::wire::{Place, Wire, WireEnd};
 use serde_json::{Value, json};

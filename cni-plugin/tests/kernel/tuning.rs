@@ -1,8 +1,8 @@
 //! Ends of wires that are tuned: born with their queues, their offloads on or off, and what differs found.
 
-use pinwire_cni::netns::Netns;
+use pinwire_cni::annotation::tuning::Tuning;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::setting::{Setting, apply};
-use pinwire_cni::tuning::Tuning;
 use pinwire_cni::wire::{Wire, WireEnd, create, delete, detuned};
 use serde_json::{Value, json};
 

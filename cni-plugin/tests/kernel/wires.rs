@@ -1,6 +1,6 @@
 //! Wires: what they are right after they were made, whose links are deleted, and what the kernel says of mistakes.
 
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 use pinwire_cni::wire::{Wire, WireError, create, create_all, delete, delete_all};
 

@@ -1,8 +1,9 @@
 //! What an administrator is told of the cards, and what they may change.
 
-use pinwire_cni::plugin::function::inventory;
-use pinwire_cni::plugin::state::State;
-use pinwire_cni::vf::{Sysfs, VFIO};
+use pinwire_cni::allocation::inventory;
+use pinwire_cni::annotation::VFIO;
+use pinwire_cni::ledger::State;
+use pinwire_cni::machine::Sysfs;
 use serde_json::json;
 
 use crate::call::{Call, all};

@@ -1,8 +1,10 @@
 //! Virtual functions that a process drives itself.
 
-use pinwire_cni::plugin::function::inventory;
-use pinwire_cni::plugin::state::State;
-use pinwire_cni::vf::{Sysfs, VFIO, vfio_device};
+use pinwire_cni::allocation::inventory;
+use pinwire_cni::annotation::VFIO;
+use pinwire_cni::ledger::State;
+use pinwire_cni::machine::Sysfs;
+use pinwire_cni::vf::vfio_device;
 use serde_json::json;
 
 use crate::attributes::attributes;

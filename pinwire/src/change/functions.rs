@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pinwire_cni::plugin::function::end::FunctionEnd;
+use pinwire_cni::allocation::end::FunctionEnd;
 
 use super::{NodeChanges, Observed};
 use crate::plan::Deployment;

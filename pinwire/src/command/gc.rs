@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
+use pinwire_cni::cni;
+use pinwire_cni::ledger::AttachmentName;
 use pinwire_cni::name::TopologyName;
-use pinwire_cni::plugin;
-use pinwire_cni::plugin::state::AttachmentName;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 
 use crate::cli::Gc as Options;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use pinwire_cni::links::Peer;
+use pinwire_cni::annotation::Peer;
 use pinwire_cni::name::MacAddress;
 use pinwire_cni::wire::Place;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use pinwire_cni::plugin::function::end::FunctionEnd;
-use pinwire_cni::vf::Pools;
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::annotation::Pools;
 
 use crate::change::Changes;
 use crate::cli::{Output, Up as Options};

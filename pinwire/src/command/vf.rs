@@ -1,9 +1,10 @@
 //! `pinwire vf`: the virtual functions of this host.
 
 use anyhow::Context;
-use pinwire_cni::plugin::function::inventory::{FunctionReport, PhysicalReport};
-use pinwire_cni::plugin::state::State;
-use pinwire_cni::vf::{PhysicalFunction, Rate, Sysfs, Vlan, VlanProtocol};
+use pinwire_cni::allocation::inventory::{FunctionReport, PhysicalReport};
+use pinwire_cni::annotation::{Rate, Vlan, VlanProtocol};
+use pinwire_cni::ledger::State;
+use pinwire_cni::machine::{PhysicalFunction, Sysfs};
 
 use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
 use crate::failure::Failure;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use pinwire_cni::allocation::device::{FunctionDevice, devices};
+use pinwire_cni::cni::PluginError;
+use pinwire_cni::ledger::State;
 use pinwire_cni::name::{InterfaceName, NodeName};
-use pinwire_cni::plugin::PluginError;
-use pinwire_cni::plugin::function::device::{FunctionDevice, devices};
-use pinwire_cni::plugin::state::State;
 use pinwire_shim::workload::Workload;
 
 use crate::paths::TopologyPaths;

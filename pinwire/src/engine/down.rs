@@ -11,9 +11,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pinwire_cni::netns::{Netns, NetnsError};
-use pinwire_cni::plugin::PluginError;
-use pinwire_cni::wire::{self, Place, Wire, WireError};
+use pinwire_cni::cni::PluginError;
+use pinwire_cni::kernel::netns::{Netns, NetnsError};
+use pinwire_cni::wire;
+use pinwire_cni::wire::{Place, Wire, WireError};
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
 

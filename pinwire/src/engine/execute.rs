@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::cni::PluginError;
+use pinwire_cni::kernel::netlink::NetlinkError;
+use pinwire_cni::kernel::netns::{Netns, NetnsError};
 use pinwire_cni::name::NodeName;
-use pinwire_cni::netlink::NetlinkError;
-use pinwire_cni::netns::{Netns, NetnsError};
-use pinwire_cni::plugin::PluginError;
-use pinwire_cni::plugin::function::end::FunctionEnd;
-use pinwire_cni::setting::{self, Setting, SettingError};
-use pinwire_cni::wire::{self, Place, Wire, WireError};
+use pinwire_cni::setting;
+use pinwire_cni::setting::{Setting, SettingError};
+use pinwire_cni::wire;
+use pinwire_cni::wire::{Place, Wire, WireError};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
 
 use super::devices::Devices;

@@ -2,10 +2,11 @@
 //! back with or without a record.
 
 use indicatif::ProgressBar;
+use pinwire_cni::allocation::end;
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::cni::PluginError;
+use pinwire_cni::ledger::{AttachmentName, State};
 use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
-use pinwire_cni::plugin::PluginError;
-use pinwire_cni::plugin::function::end::{self, FunctionEnd};
-use pinwire_cni::plugin::state::{AttachmentName, State};
 
 use crate::paths::TopologyPaths;
 

@@ -2,14 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::kernel::netlink::NetlinkError;
+use pinwire_cni::kernel::netns::{Netns, NetnsError};
+use pinwire_cni::ledger::StateError;
 use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
-use pinwire_cni::netlink::NetlinkError;
-use pinwire_cni::netns::{Netns, NetnsError};
-use pinwire_cni::observe::{self, Observation};
-use pinwire_cni::plugin::function::end::FunctionEnd;
-use pinwire_cni::plugin::state::StateError;
-use pinwire_cni::setting::{self, Setting};
-use pinwire_cni::wire::{self, Place, WireEnd};
+use pinwire_cni::observe;
+use pinwire_cni::observe::Observation;
+use pinwire_cni::setting;
+use pinwire_cni::setting::Setting;
+use pinwire_cni::wire;
+use pinwire_cni::wire::{Place, WireEnd};
 
 use super::{functions, parallel, process};
 use crate::change::{Observed, ObservedNode};

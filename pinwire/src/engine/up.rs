@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::wire::Place;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::zygote::{Zygote, ZygoteError};

@@ -1,11 +1,11 @@
 //! Which of a topology's links are virtual functions, and which pool each is from. Pure; which virtual function each gets is
 //! found out when it is attached.
 
+use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_cni::annotation::{Link, LinkType, Peer, Plane};
+use pinwire_cni::annotation::{Pool, Pools};
 use pinwire_cni::identity;
-use pinwire_cni::links::{Link, LinkType, Peer, Plane};
 use pinwire_cni::name::{InterfaceName, NodeName};
-use pinwire_cni::plugin::function::end::FunctionEnd;
-use pinwire_cni::vf::{Pool, Pools};
 use pinwire_cni::wire::DEFAULT_MTU;
 
 use super::{DeployError, mac};

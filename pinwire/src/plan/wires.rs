@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::identity::{self, HOST};
-use pinwire_cni::links::{Link, LinkType, Peer};
+use pinwire_cni::annotation::{Link, LinkType, Peer};
+use pinwire_cni::identity;
+use pinwire_cni::identity::HOST;
 use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
 use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
 

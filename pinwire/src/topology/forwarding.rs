@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::links::Plane;
+use pinwire_cni::annotation::Plane;
 
 use super::node::Draft;
 use super::{policy, routes};

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pinwire_cni::links::{self, Forwarding, Link};
+use pinwire_cni::annotation;
+use pinwire_cni::annotation::{Forwarding, Link};
 use pinwire_cni::name::{NodeName, TopologyName};
 
 use super::{Node, container, pod};

@@ -1,6 +1,6 @@
 //! What of a pod concerns neither its containers nor its part of the topology: names, host name, policies.
 
-use pinwire_cni::links;
+use pinwire_cni::annotation;
 use pinwire_cni::name::NodeName;
 
 use super::RestartPolicy;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use pinwire_cni::links::{Protocol, Rule};
+use pinwire_cni::annotation::{Protocol, Rule};
 use pinwire_cni::name::InterfaceName;
 
 use super::node::Draft;

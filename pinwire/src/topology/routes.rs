@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use pinwire_cni::links::{Destination, Route};
+use pinwire_cni::annotation::VFIO;
+use pinwire_cni::annotation::{Destination, Route};
 use pinwire_cni::name::InterfaceName;
-use pinwire_cni::vf::VFIO;
 
 use super::node::Draft;
 use crate::manifest::report::Report;

@@ -4,9 +4,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pinwire_cni::plugin::function::inventory;
-use pinwire_cni::plugin::state::Holding;
-use pinwire_cni::vf::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VFIO, VirtualFunction};
+use pinwire_cni::allocation::inventory;
+use pinwire_cni::annotation::VFIO;
+use pinwire_cni::ledger::Holding;
+use pinwire_cni::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 
 use super::{Functions, FunctionsError, title};
 

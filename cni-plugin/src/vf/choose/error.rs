@@ -1,6 +1,6 @@
 //! Why nobody gets a virtual function, with who has what instead.
 
-use super::UserDriver;
+use crate::annotation::UserDriver;
 
 /// Why nothing could be chosen.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use nix::errno::Errno;
 use rtnetlink::LinkUnspec;
 
 use super::{Device, Inside};
+use crate::kernel::netlink::{Batch, Netlink, NetlinkError};
+use crate::kernel::netns::Netns;
 use crate::name::MacAddress;
-use crate::netlink::{Batch, Netlink, NetlinkError};
-use crate::netns::Netns;
 
 /// Flags that are set and restored.
 const FLAGS: LinkFlags = LinkFlags::Up
@@ -192,7 +192,7 @@ fn flags(up: bool, promiscuous: bool, allmulticast: bool) -> LinkFlags {
     flags
 }
 
-fn refuse_any(refused: Vec<crate::netlink::Refused>) -> Result<(), NetlinkError> {
+fn refuse_any(refused: Vec<crate::kernel::netlink::Refused>) -> Result<(), NetlinkError> {
     match refused.into_iter().next() {
         None => Ok(()),
         Some(refused) => Err(NetlinkError::Refused(refused.refusal)),

@@ -1,6 +1,6 @@
 //! Containers in networks: what they get, whom they reach, what is left.
 
-use pinwire_cni::netns::Netns;
+use pinwire_cni::kernel::netns::Netns;
 use pinwire_cni::observe::observe;
 use pinwire_cni::wire;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 //! neighbour is touched.
 
 use nix::libc::SIGKILL;
-use pinwire_cni::plugin::gc;
-use pinwire_cni::plugin::state::State;
+use pinwire_cni::cni::gc;
+use pinwire_cni::ledger::State;
 use serde_json::json;
 
 use super::call::{Call, exec, network, with};

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use pinwire_cni::netns::Netns;
-use pinwire_cni::plugin::gc;
-use pinwire_cni::plugin::state::State;
+use pinwire_cni::cni::gc;
+use pinwire_cni::kernel::netns::Netns;
+use pinwire_cni::ledger::State;
 use serde_json::json;
 
 use super::call::{Call, exec, network, with};

@@ -1,0 +1,57 @@
+//! The virtual functions of a topology's node that its containers drive themselves, for whoever makes those. Reads only.
+
+use std::path::PathBuf;
+
+use super::end::network;
+use super::error::FunctionError;
+use crate::annotation::VFIO;
+use crate::cni::environment::Identifier;
+use crate::cni::error::PluginError;
+use crate::ledger::State;
+use crate::machine::{PciAddress, Sysfs};
+use crate::name::{InterfaceName, NodeName, TopologyName};
+use crate::vf::{DriverError, vfio_device};
+
+/// A virtual function that a container drives itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionDevice {
+    /// The link that it is the end of, which has no interface of that name.
+    pub interface: InterfaceName,
+    /// Its PCI address.
+    pub function: PciAddress,
+    /// The device by which a process opens its IOMMU group.
+    pub path: PathBuf,
+}
+
+/// The virtual functions that a node's containers are given.
+///
+/// # Errors
+/// [`PluginError`], if state or sysfs cannot be read, or one has another driver by now.
+pub fn devices(
+    state: &State,
+    topology: &TopologyName,
+    node: &NodeName,
+) -> Result<Vec<FunctionDevice>, PluginError> {
+    let (network, node) = (network(topology), Identifier::from(node));
+    let sysfs = Sysfs::default();
+    let mut devices = Vec::new();
+    for holding in state.holdings()? {
+        let owner = &holding.owner;
+        if owner.network != network || owner.container != node || holding.inside.is_some() {
+            continue;
+        }
+        let function = sysfs.virtual_function(holding.function);
+        let function = function.map_err(FunctionError::from)?;
+        let path = vfio_device(&function).ok_or(DriverError::NotBound {
+            address: holding.function,
+            wanted: VFIO.to_owned(),
+            found: function.driver,
+        });
+        devices.push(FunctionDevice {
+            interface: owner.interface.clone(),
+            function: holding.function,
+            path: path.map_err(FunctionError::from)?,
+        });
+    }
+    Ok(devices)
+}

@@ -1,0 +1,299 @@
+//! Main-plugin mode: the interface that a runtime asks for, a veth whose peer is in the host's namespace.
+//!
+//! Traffic is routed: the host's end has the gateway's address by itself, the container sends everything through it,
+//! and the host has a route to each of the container's addresses. No bridge, no names to choose.
+
+use std::path::Path;
+
+use crate::cni::error::PluginError;
+use crate::cni::ipam::{Call, Ipam};
+use crate::cni::result::{Address, Dns, Interface, Outcome};
+use crate::fault::step;
+use crate::kernel::inside::Inside;
+use crate::kernel::netns::Netns;
+use crate::ledger::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord, State};
+use crate::observe;
+use crate::observe::ObservedRoute;
+use crate::wire;
+use crate::wire::{Sockets, WireEnd};
+
+mod forwarding;
+pub mod masquerade;
+mod message;
+mod plan;
+mod request;
+
+pub use message::TellError;
+pub(crate) use message::{raise, settle, tell};
+pub use plan::Plan;
+pub(crate) use plan::{EndPlan, HOST_GROUP, altname, free_metric, give_way, host_end, route};
+pub use request::{Addressing, Request};
+
+/// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.
+///
+/// # Errors
+/// The first [`PluginError`].
+pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
+    let container = crate::cni::open_free(&request.netns, [&request.name.interface])?;
+    let delegate = match &request.addressing {
+        Addressing::Delegated(delegate) => {
+            // Without it there is nothing to undo, nor anybody to undo it.
+            ipam(delegate).executable()?;
+            Some(delegate.to_record())
+        }
+        Addressing::Given { .. } => None,
+    };
+    let mut attachment = Attachment {
+        name: request.name.clone(),
+        netns: NetnsRecord {
+            path: request.netns.clone(),
+            id: container.netns.id(),
+        },
+        kind: Kind::Interface {
+            plan: Plan::new(&request),
+            delegate,
+        },
+    };
+    step();
+    state.write(&attachment)?;
+    step();
+    let mut sockets = Sockets::default();
+    sockets.keep(request.netns.clone(), container);
+    let attached = build(state, &mut attachment, &request, &mut sockets);
+    if attached.is_err() {
+        // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
+        for error in detach(state, &attachment, None) {
+            tracing::warn!(error = crate::cni::error::chain(&error), "undo");
+        }
+    }
+    attached
+}
+
+fn build(
+    state: &State,
+    attachment: &mut Attachment,
+    request: &Request,
+    sockets: &mut Sockets,
+) -> Result<Outcome, PluginError> {
+    let Kind::Interface { plan, .. } = &mut attachment.kind else {
+        return Ok(Outcome::default());
+    };
+    let [inside, outside] = plan.wire.ends.clone();
+    let dns = match &request.addressing {
+        Addressing::Given { addresses, routes } => {
+            connect(plan, sockets)?;
+            plan.address(addresses, routes);
+            Dns::default()
+        }
+        Addressing::Delegated(delegate) => {
+            let reserved = reserve(request, delegate, || connect(plan, sockets))?;
+            plan.address(&reserved.ips, &reserved.routes);
+            reserved.dns
+        }
+    };
+    give_way(
+        &mut plan.routes,
+        &routes_there(sockets.of(&inside)?, request)?,
+    );
+    step();
+    let mut plan = plan.clone();
+    state.write(attachment)?;
+    step();
+    forwarding::enable(&plan, sockets)?;
+    tell(&mut sockets.of(&outside)?.socket, &outside, &plan.outside())?;
+    step();
+    tell(&mut sockets.of(&inside)?.socket, &inside, &plan.inside())?;
+    if plan.has_v6() {
+        settle(&mut sockets.of(&outside)?.socket, &outside, true)?;
+        settle(&mut sockets.of(&inside)?.socket, &inside, false)?;
+    }
+    step();
+    if request.masquerade {
+        masquerade(state, attachment, &mut plan)?;
+    }
+    Ok(outcome(&plan, request, dns))
+}
+
+/// Masquerades what the container sends, after that was written down.
+fn masquerade(
+    state: &State,
+    attachment: &mut Attachment,
+    plan: &mut Plan,
+) -> Result<(), PluginError> {
+    plan.masquerade = true;
+    attachment.replan(plan.clone());
+    state.write(attachment)?;
+    step();
+    masquerade::add(&plan.container_addresses())?;
+    step();
+    Ok(())
+}
+
+/// Makes the wire and brings it up.
+fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
+    wire::create_all_by(sockets, std::slice::from_ref(&plan.wire))?;
+    step();
+    let [inside, outside] = &plan.wire.ends;
+    forwarding::prepare(sockets.of(outside)?, outside)?;
+    raise(&mut sockets.of(outside)?.socket, outside)?;
+    raise(&mut sockets.of(inside)?.socket, inside)?;
+    step();
+    Ok(())
+}
+
+/// Has the IPAM plugin reserve addresses, meanwhile `connect` works if that may be.
+pub(crate) fn reserve(
+    request: &Request,
+    delegate: &Delegate,
+    connect: impl FnOnce() -> Result<(), PluginError>,
+) -> Result<Outcome, PluginError> {
+    let ipam = ipam(delegate);
+    let call = call(&request.name, Some(&request.netns), delegate);
+    if !ipam.is_independent() {
+        connect()?;
+        return Ok(ipam.add(call)?.finish()?);
+    }
+    let reservation = ipam.add(call)?;
+    let connected = connect();
+    let reserved = reservation.finish();
+    connected?;
+    Ok(reserved?)
+}
+
+/// The routes that a container has before it is told its own.
+pub(crate) fn routes_there(
+    container: &mut Inside,
+    request: &Request,
+) -> Result<Vec<ObservedRoute>, PluginError> {
+    observe::routes(&mut container.socket).map_err(|source| PluginError::Observe {
+        netns: request.netns.clone(),
+        source,
+    })
+}
+
+fn outcome(plan: &Plan, request: &Request, reserved: Dns) -> Outcome {
+    let sandbox = request.netns.display().to_string();
+    let interface = |end: &WireEnd, sandbox| Interface {
+        name: end.interface.to_string(),
+        mac: Some(end.mac.to_string()),
+        mtu: Some(plan.wire.mtu),
+        sandbox,
+        pci_id: None,
+    };
+    let [inside, outside] = &plan.wire.ends;
+    let ips = plan.addresses.iter().map(|address| Address {
+        // Position of the container's interface below.
+        interface: Some(1),
+        ..address.clone()
+    });
+    Outcome {
+        interfaces: vec![interface(outside, None), interface(inside, Some(sandbox))],
+        ips: ips.collect(),
+        routes: plan.routes.clone(),
+        dns: if request.dns == Dns::default() {
+            reserved
+        } else {
+            request.dns.clone()
+        },
+    }
+}
+
+/// Detaches an interface that was written down; what is gone already is no error. `current` is the IPAM plugin and the
+/// namespace by the runtime's call, which come before what was written down. Goes on after errors, and forgets the
+/// attachment only if there were none.
+pub(crate) fn detach(
+    state: &State,
+    attachment: &Attachment,
+    current: Option<(&Delegate, Option<&Path>)>,
+) -> Vec<PluginError> {
+    let Kind::Interface { plan, delegate } = &attachment.kind else {
+        return Vec::new();
+    };
+    let released = give_back(attachment, delegate.as_ref(), current);
+    let mut errors: Vec<PluginError> = released.err().into_iter().collect();
+    step();
+    if plan.masquerade {
+        errors.extend(
+            masquerade::remove(&plan.container_addresses())
+                .err()
+                .map(Into::into),
+        );
+        step();
+    }
+    let [_, outside] = &plan.wire.ends;
+    errors.extend(delete_host_end(outside));
+    step();
+    if errors.is_empty() {
+        errors.extend(state.forget(&attachment.name).err().map(Into::into));
+        step();
+    }
+    errors
+}
+
+/// Removes what there may be of an attachment of which nothing is written down: all of it follows from the name.
+pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<PluginError> {
+    let mut errors = delete_host_end(&host_end(name));
+    errors.extend(state.forget(name).err().map(Into::into));
+    errors
+}
+
+/// Gives the addresses back, by the runtime's configuration or, if the IPAM plugin does not take that any more, by the
+/// one that was written down.
+pub(crate) fn give_back(
+    attachment: &Attachment,
+    recorded: Option<&Delegate>,
+    current: Option<(&Delegate, Option<&Path>)>,
+) -> Result<(), PluginError> {
+    let netns = attachment.netns.open();
+    let netns = netns.map(|_| attachment.netns.path.as_path());
+    let recorded = recorded.map(|delegate| (delegate, netns));
+    let release = |(delegate, netns)| release(&attachment.name, delegate, netns);
+    match (current, recorded) {
+        (Some(current), Some(recorded)) => {
+            release(current).or_else(|error| release(recorded).map_err(|_| error))
+        }
+        (one, other) => one.or(other).map_or(Ok(()), release),
+    }
+}
+
+/// Gives the addresses of an attachment back.
+pub(crate) fn release(
+    name: &AttachmentName,
+    delegate: &Delegate,
+    netns: Option<&Path>,
+) -> Result<(), PluginError> {
+    Ok(ipam(delegate).del(call(name, netns, delegate))?)
+}
+
+/// Deletes the host's end of an attachment, and the container's with it.
+fn delete_host_end(end: &WireEnd) -> Vec<PluginError> {
+    let host = match Netns::current() {
+        Ok(host) => host,
+        Err(error) => return vec![error.into()],
+    };
+    let errors = wire::delete_ends(&host, &[(HOST_GROUP, end.clone())]);
+    errors.into_iter().map(Into::into).collect()
+}
+
+/// The IPAM plugin of a delegate.
+pub(crate) fn ipam(delegate: &Delegate) -> Ipam<'_> {
+    Ipam {
+        kind: &delegate.kind,
+        path: &delegate.path,
+        text: delegate.configuration.as_bytes(),
+    }
+}
+
+/// The call for an attachment.
+pub(crate) fn call<'a>(
+    name: &'a AttachmentName,
+    netns: Option<&'a Path>,
+    delegate: &'a Delegate,
+) -> Call<'a> {
+    Call {
+        container: name.container.as_str(),
+        netns,
+        interface: name.interface.as_str(),
+        arguments: &delegate.arguments,
+    }
+}

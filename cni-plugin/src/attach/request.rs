@@ -1,0 +1,84 @@
+//! What is to be attached, and where that follows from. Pure.
+
+use std::path::{Path, PathBuf};
+
+use crate::annotation::tuning::Tuning;
+use crate::cni::arguments::Arguments;
+use crate::cni::configuration::Configuration;
+use crate::cni::result::{Address, Dns, ResultRoute};
+use crate::ledger::{AttachmentName, Delegate};
+use crate::name::MacAddress;
+use crate::wire::DEFAULT_MTU;
+
+/// An interface to attach.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its name.
+    pub name: AttachmentName,
+    /// Path of the container's network namespace.
+    pub netns: PathBuf,
+    /// MAC address; derived from the name if absent.
+    pub mac: Option<MacAddress>,
+    /// Maximum transmission unit, bytes.
+    pub mtu: u32,
+    /// What the container's end is tuned to.
+    pub tuning: Tuning,
+    /// Where its addresses are from.
+    pub addressing: Addressing,
+    /// Whether what leaves the host gets the host's address.
+    pub masquerade: bool,
+    /// Name service, for the result; what the IPAM plugin says counts only if this says nothing.
+    pub dns: Dns,
+}
+
+/// Where addresses are from.
+#[derive(Clone, Debug)]
+pub enum Addressing {
+    /// The caller knows them.
+    Given {
+        /// Addresses, with gateways.
+        addresses: Vec<Address>,
+        /// Routes.
+        routes: Vec<ResultRoute>,
+    },
+    /// An IPAM plugin knows them.
+    Delegated(Delegate),
+}
+
+impl Request {
+    /// What a configuration, `CNI_ARGS` and the runtime ask for; the runtime first, the configuration last.
+    pub(crate) fn of(
+        name: AttachmentName,
+        netns: &Path,
+        configuration: &Configuration,
+        arguments: &Arguments,
+        delegate: Option<Delegate>,
+    ) -> Self {
+        let [runtime_mac, mac] = configuration.mac;
+        let [runtime_mtu, mtu] = configuration.mtu;
+        let [runtime_addresses, addresses] = &configuration.addresses;
+        let lists = [runtime_addresses, &arguments.addresses, addresses];
+        let addresses = lists.into_iter().find(|list| !list.is_empty());
+        let addresses = addresses.into_iter().flatten().map(|address| Address {
+            interface: None,
+            address: *address,
+            gateway: None,
+        });
+        Self {
+            name,
+            netns: netns.to_owned(),
+            mac: runtime_mac.or(arguments.mac).or(mac),
+            mtu: runtime_mtu.or(arguments.mtu).or(mtu).unwrap_or(DEFAULT_MTU),
+            tuning: configuration.tuning.clone(),
+            addressing: match delegate {
+                Some(delegate) => Addressing::Delegated(delegate),
+                None => Addressing::Given {
+                    addresses: addresses.collect(),
+                    routes: Vec::new(),
+                },
+            },
+            masquerade: configuration.masquerade,
+            dns: configuration.dns.clone(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Who is there: the pods at the far ends of a pod's links, and whether all of them agree.
+
+use std::collections::BTreeMap;
+
+use super::far;
+use crate::annotation::Peer;
+use crate::cni::error::PluginError;
+use crate::kernel::inside::Inside;
+use crate::kernel::netns::Netns;
+use crate::ledger::{Attachment, NodeKey, State};
+use crate::topology::agreement::{Disagreement, agree};
+use crate::topology::pod::Pod;
+use crate::wire::{Place, Sockets};
+
+/// Claimants whose namespaces stay open: a process may have 1024 descriptors by default.
+const OPEN: usize = 64;
+
+/// A pod that is there, at the far end of a link.
+pub(super) struct Neighbour {
+    pub(super) attachment: Attachment,
+    pub(super) pod: Pod,
+}
+
+impl Neighbour {
+    /// Where its namespace is.
+    pub(super) fn place(&self) -> Place {
+        Place::Netns(self.attachment.netns.path.clone())
+    }
+}
+
+/// Whether the node is this pod's to be, and has what others say of it. Returns those others, which are there.
+pub(super) fn check_node(
+    state: &State,
+    attachment: &Attachment,
+    pod: &Pod,
+) -> Result<Vec<(Attachment, Netns)>, PluginError> {
+    if let Some(other) = state.node(&pod.key())?
+        && other.name != attachment.name
+        && let Some(other_pod) = other.pod()
+        && other.netns.open().is_some()
+    {
+        return Err(PluginError::SameNode {
+            one: Box::new(pod.clone()),
+            other: format!(
+                "pod {} (container {})",
+                other_pod.name, other.name.container
+            ),
+            netns: other.netns.path,
+        });
+    }
+    let mut claimants = Vec::new();
+    for (_, other) in state.claims(&pod.key())? {
+        let Some(other_pod) = other.pod().filter(|_| other.name != attachment.name) else {
+            continue;
+        };
+        let ours = |peer: &Peer| matches!(peer, Peer::Node { node, .. } if *node == pod.node);
+        let Some(netns) = other.netns.open() else {
+            continue;
+        };
+        for (link, peer) in other_pod.peers().filter(|(_, peer)| ours(peer)) {
+            agree(other_pod, link, peer, pod)?;
+        }
+        if claimants.len() < OPEN {
+            claimants.push((other, netns));
+        }
+    }
+    Ok(claimants)
+}
+
+/// The pods at the far ends that are there, each of which must agree; most are those that name this one. Their namespaces
+/// are left open.
+pub(super) fn neighbours(
+    state: &State,
+    attachment: &Attachment,
+    pod: &Pod,
+    mut claimants: Vec<(Attachment, Netns)>,
+    sockets: &mut Sockets,
+) -> Result<BTreeMap<NodeKey, Neighbour>, PluginError> {
+    let mut neighbours = BTreeMap::new();
+    for (link, peer) in pod.peers() {
+        let key = pod.peer_key(peer);
+        contest(state, attachment, pod, (&key, peer))?;
+        if matches!(peer, Peer::Host(_)) {
+            continue;
+        }
+        if !neighbours.contains_key(&key)
+            && let Some((other, netns)) = resident(state, &key, &mut claimants)?
+            && let Some(other_pod) = other.pod().cloned()
+        {
+            sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
+            let neighbour = Neighbour {
+                attachment: other,
+                pod: other_pod,
+            };
+            neighbours.insert(key.clone(), neighbour);
+        }
+        if let Some(neighbour) = neighbours.get(&key) {
+            agree(pod, link, peer, &neighbour.pod)?;
+        }
+    }
+    Ok(neighbours)
+}
+
+/// What is a node, if it is there: one of those that are known to be, or else as it was written down.
+fn resident(
+    state: &State,
+    node: &NodeKey,
+    known: &mut Vec<(Attachment, Netns)>,
+) -> Result<Option<(Attachment, Netns)>, PluginError> {
+    let is_it = |known: &(Attachment, Netns)| {
+        let (attachment, _) = known;
+        attachment.pod().is_some_and(|pod| pod.key() == *node)
+            && state.is_node(node, &attachment.name)
+    };
+    if let Some(position) = known.iter().position(is_it) {
+        return Ok(Some(known.swap_remove(position)));
+    }
+    let found = state.node(node)?;
+    Ok(found.and_then(|found| found.netns.open().map(|netns| (found, netns))))
+}
+
+/// Refuses an end that another living pod has its link to.
+fn contest(
+    state: &State,
+    attachment: &Attachment,
+    pod: &Pod,
+    (key, peer): (&NodeKey, &Peer),
+) -> Result<(), PluginError> {
+    let Some(other) = state.claim(key, far(peer))? else {
+        return Ok(());
+    };
+    let claims =
+        |other: &Pod| other.key() != pod.key() && other.peers().any(|(_, found)| found == peer);
+    match other.pod() {
+        Some(other_pod)
+            if other.name != attachment.name
+                && claims(other_pod)
+                && other.netns.open().is_some() =>
+        {
+            let disagreement = Disagreement::Contested {
+                one: pod.clone(),
+                other: other_pod.clone(),
+                peer: peer.clone(),
+            };
+            Err(Box::new(disagreement).into())
+        }
+        _ => Ok(()),
+    }
+}
