@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::annotation::{Forwarding, Link};
-use pinwire_cni::identity;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::name::{InterfaceName, TopologyName};
-use pinwire_cni::observe::observe;
-use pinwire_cni::setting::{apply, settings, settle};
-use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd, create_all};
+use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::identity;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::name::{InterfaceName, TopologyName};
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::setting::{apply, settings, settle};
+use pinwire_wiring::wire::{DEFAULT_MTU, Place, Wire, WireEnd, create_all};
 
 fn main() -> Result<()> {
     let nodes = std::env::args()

@@ -5,23 +5,26 @@
 
 use std::path::Path;
 
+use crate::cni::attachment::{Attachment, Kind};
+use crate::cni::delegate::Delegate;
 use crate::cni::error::PluginError;
 use crate::cni::ipam::{Call, Ipam};
-use crate::cni::result::{Address, Dns, Interface, Outcome};
-use crate::fault::step;
-use crate::kernel::inside::Inside;
-use crate::kernel::netns::Netns;
-use crate::ledger::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord, State};
-use crate::observe;
-use crate::observe::ObservedRoute;
-use crate::wire;
-use crate::wire::{Sockets, WireEnd};
+use crate::cni::result::{Dns, Interface, Outcome};
+use pinwire_wiring::fault::step;
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::ledger::{AttachmentName, NetnsRecord, State};
+use pinwire_wiring::observe;
+use pinwire_wiring::observe::ObservedRoute;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Sockets, WireEnd};
 
 mod forwarding;
 pub mod masquerade;
 mod message;
 mod plan;
 mod request;
+pub mod vf;
 
 pub use message::TellError;
 pub(crate) use message::{raise, settle, tell};
@@ -35,38 +38,21 @@ pub use request::{Addressing, Request};
 /// The first [`PluginError`].
 pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
     let container = crate::cni::open_free(&request.netns, [&request.name.interface])?;
-    let delegate = match &request.addressing {
-        Addressing::Delegated(delegate) => {
-            // Without it there is nothing to undo, nor anybody to undo it.
-            ipam(delegate).executable()?;
-            Some(delegate.to_record())
-        }
-        Addressing::Given { .. } => None,
-    };
     let mut attachment = Attachment {
         name: request.name.clone(),
-        netns: NetnsRecord {
-            path: request.netns.clone(),
-            id: container.netns.id(),
-        },
+        netns: NetnsRecord::of(&request.netns, &container.netns),
         kind: Kind::Interface {
             plan: Plan::new(&request),
-            delegate,
+            delegate: request.recorded_delegate()?,
         },
     };
-    step();
-    state.write(&attachment)?;
-    step();
     let mut sockets = Sockets::default();
     sockets.keep(request.netns.clone(), container);
-    let attached = build(state, &mut attachment, &request, &mut sockets);
-    if attached.is_err() {
-        // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
-        for error in detach(state, &attachment, None) {
-            tracing::warn!(error = crate::cni::error::chain(&error), "undo");
-        }
-    }
-    attached
+    state.record(
+        &mut attachment,
+        |attachment| build(state, attachment, &request, &mut sockets),
+        |attachment| detach(state, attachment, None),
+    )
 }
 
 fn build(
@@ -79,18 +65,8 @@ fn build(
         return Ok(Outcome::default());
     };
     let [inside, outside] = plan.wire.ends.clone();
-    let dns = match &request.addressing {
-        Addressing::Given { addresses, routes } => {
-            connect(plan, sockets)?;
-            plan.address(addresses, routes);
-            Dns::default()
-        }
-        Addressing::Delegated(delegate) => {
-            let reserved = reserve(request, delegate, || connect(plan, sockets))?;
-            plan.address(&reserved.ips, &reserved.routes);
-            reserved.dns
-        }
-    };
+    let reserved = reserve(request, || connect(plan, sockets))?;
+    plan.address(&reserved.ips, &reserved.routes);
     give_way(
         &mut plan.routes,
         &routes_there(sockets.of(&inside)?, request)?,
@@ -111,7 +87,7 @@ fn build(
     if request.masquerade {
         masquerade(state, attachment, &mut plan)?;
     }
-    Ok(outcome(&plan, request, dns))
+    Ok(outcome(&plan, request, reserved.dns))
 }
 
 /// Masquerades what the container sends, after that was written down.
@@ -121,7 +97,9 @@ fn masquerade(
     plan: &mut Plan,
 ) -> Result<(), PluginError> {
     plan.masquerade = true;
-    attachment.replan(plan.clone());
+    if let Kind::Interface { plan: recorded, .. } = &mut attachment.kind {
+        recorded.clone_from(plan);
+    }
     state.write(attachment)?;
     step();
     masquerade::add(&plan.container_addresses())?;
@@ -141,12 +119,23 @@ fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
     Ok(())
 }
 
-/// Has the IPAM plugin reserve addresses, meanwhile `connect` works if that may be.
-pub(crate) fn reserve(
+/// The addresses of a request: those that are given or that the IPAM plugin reserves, which goes on while `connect` works if
+/// that may be.
+fn reserve(
     request: &Request,
-    delegate: &Delegate,
     connect: impl FnOnce() -> Result<(), PluginError>,
 ) -> Result<Outcome, PluginError> {
+    let delegate = match &request.addressing {
+        Addressing::Given { addresses, routes } => {
+            connect()?;
+            return Ok(Outcome {
+                ips: addresses.clone(),
+                routes: routes.clone(),
+                ..Outcome::default()
+            });
+        }
+        Addressing::Delegated(delegate) => delegate,
+    };
     let ipam = ipam(delegate);
     let call = call(&request.name, Some(&request.netns), delegate);
     if !ipam.is_independent() {
@@ -161,7 +150,7 @@ pub(crate) fn reserve(
 }
 
 /// The routes that a container has before it is told its own.
-pub(crate) fn routes_there(
+fn routes_there(
     container: &mut Inside,
     request: &Request,
 ) -> Result<Vec<ObservedRoute>, PluginError> {
@@ -181,20 +170,13 @@ fn outcome(plan: &Plan, request: &Request, reserved: Dns) -> Outcome {
         pci_id: None,
     };
     let [inside, outside] = &plan.wire.ends;
-    let ips = plan.addresses.iter().map(|address| Address {
-        // Position of the container's interface below.
-        interface: Some(1),
-        ..address.clone()
-    });
+    // The position of the container's interface below.
+    let ips = plan.addresses.iter().map(|address| address.clone().of(1));
     Outcome {
         interfaces: vec![interface(outside, None), interface(inside, Some(sandbox))],
         ips: ips.collect(),
         routes: plan.routes.clone(),
-        dns: if request.dns == Dns::default() {
-            reserved
-        } else {
-            request.dns.clone()
-        },
+        dns: request.dns_or(reserved),
     }
 }
 
@@ -209,7 +191,7 @@ pub(crate) fn detach(
     let Kind::Interface { plan, delegate } = &attachment.kind else {
         return Vec::new();
     };
-    let released = give_back(attachment, delegate.as_ref(), current);
+    let released = release_leases(attachment, delegate.as_ref(), current);
     let mut errors: Vec<PluginError> = released.err().into_iter().collect();
     step();
     if plan.masquerade {
@@ -223,6 +205,15 @@ pub(crate) fn detach(
     let [_, outside] = &plan.wire.ends;
     errors.extend(delete_host_end(outside));
     step();
+    forget(state, attachment, errors)
+}
+
+/// Forgets an attachment of which nothing is left, which is so where nothing failed. All errors.
+pub(crate) fn forget(
+    state: &State,
+    attachment: &Attachment,
+    mut errors: Vec<PluginError>,
+) -> Vec<PluginError> {
     if errors.is_empty() {
         errors.extend(state.forget(&attachment.name).err().map(Into::into));
         step();
@@ -239,7 +230,7 @@ pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<Plugin
 
 /// Gives the addresses back, by the runtime's configuration or, if the IPAM plugin does not take that any more, by the
 /// one that was written down.
-pub(crate) fn give_back(
+fn release_leases(
     attachment: &Attachment,
     recorded: Option<&Delegate>,
     current: Option<(&Delegate, Option<&Path>)>,

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use crate::allocation;
-use crate::allocation::FunctionPlan;
-use crate::annotation::Peer;
 use crate::attach;
+use crate::attach::vf::VfPlan;
 use crate::attach::{EndPlan, Plan};
+use crate::cni::attachment::{Attachment, Kind};
+use crate::cni::delegate::Delegate;
 use crate::cni::error::PluginError;
 use crate::cni::result::Outcome;
-use crate::kernel::netns::Netns;
-use crate::ledger::{Attachment, Delegate, Kind, State};
-use crate::name::MacAddress;
-use crate::observe::{Observation, ObservedLink, observe};
-use crate::setting;
 use crate::topology::pod::{Pod, mtu};
 use crate::topology::rendezvous::expected;
-use crate::wire;
-use crate::wire::{Place, WireEnd};
+use pinwire_wiring::allocation;
+use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::observe::{Observation, ObservedLink, observe};
+use pinwire_wiring::setting;
+use pinwire_wiring::wire::{self, Expected, Place, WireEnd, check_end};
 
 mod difference;
 
@@ -51,7 +51,7 @@ pub(crate) fn check(
             check_leases(attachment, netns, delegate)
         }
         Kind::Function { plan, .. } => {
-            check_function(state, attachment, plan, &found)?;
+            check_vf(state, attachment, plan, &found)?;
             check_leases(attachment, netns, delegate)
         }
         Kind::Node(pod) => check_node(state, attachment, pod, &found, &host),
@@ -72,10 +72,10 @@ fn check_leases(
 }
 
 /// Checks a virtual function, and the addresses and routes of its interface.
-fn check_function(
+fn check_vf(
     state: &State,
     attachment: &Attachment,
-    plan: &FunctionPlan,
+    plan: &VfPlan,
     found: &Observation,
 ) -> Result<(), PluginError> {
     let place = Place::Netns(attachment.netns.path.clone());
@@ -163,7 +163,7 @@ fn check_node(
     let existing = links
         .iter()
         .map(|(link, _)| *link)
-        .chain(pod.functions())
+        .chain(pod.vfs())
         .map(|link| link.interface.clone())
         .collect();
     let settings = expected::settings(pod, &existing)?;
@@ -178,55 +178,6 @@ fn check_node(
         }
         .into()),
     }
-}
-
-/// What an end should have.
-#[derive(Clone, Copy)]
-pub(super) struct Expected {
-    pub(super) mac: MacAddress,
-    pub(super) mtu: u32,
-}
-
-/// Checks one end, and finds its link. `free` says that it must not be part of a bridge or the like.
-pub(super) fn check_end<'a>(
-    found: &'a Observation,
-    end: &WireEnd,
-    expected: Expected,
-    free: bool,
-) -> Result<&'a ObservedLink, Difference> {
-    let boxed = || Box::new(end.clone());
-    let Some(link) = found.link(&end.altname) else {
-        return Err(match found.link(end.interface.as_str()) {
-            Some(_) => Difference::Replaced { end: boxed() },
-            None => Difference::Gone { end: boxed() },
-        });
-    };
-    let difference = if link.name != end.interface.as_str() {
-        let name = link.name.clone();
-        Difference::Renamed { end: boxed(), name }
-    } else if link.mac != Some(expected.mac) {
-        Difference::Mac {
-            end: boxed(),
-            expected: expected.mac,
-            found: link.mac,
-        }
-    } else if link.mtu != expected.mtu {
-        Difference::Mtu {
-            end: boxed(),
-            expected: expected.mtu,
-            found: link.mtu,
-        }
-    } else if let Some(master) = link.master.filter(|_| free) {
-        Difference::Master {
-            end: boxed(),
-            master,
-        }
-    } else if link.up {
-        return Ok(link);
-    } else {
-        Difference::Down { end: boxed() }
-    };
-    Err(difference)
 }
 
 /// Checks what an end of a veth pair was tuned to.

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::kernel::inside::Inside;
-use crate::kernel::netns::Netns;
-use crate::name::InterfaceName;
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::name::InterfaceName;
 
 pub mod arguments;
+pub mod attachment;
 pub mod configuration;
+pub mod delegate;
 pub mod environment;
 pub mod error;
 pub mod gc;
@@ -30,13 +32,16 @@ pub mod version;
 pub use error::{ConfigurationError, PluginError};
 pub use ipam::IpamError;
 
-use crate::allocation::{self, FunctionRequest};
-use crate::ledger::{AttachmentName, Delegate, Kind, State};
+use crate::attach::vf::{self, VfRequest};
 use crate::topology::{pod::Pod, rendezvous};
 use crate::{attach, check};
 use arguments::Arguments;
+use attachment::Kind;
 use configuration::Configuration;
-pub use error::chain;
+use delegate::Delegate;
+use pinwire_wiring::allocation::restore;
+use pinwire_wiring::error::chain;
+use pinwire_wiring::ledger::{AttachmentName, State};
 use result::Outcome;
 
 /// A request about one attachment: what CNI's environment and standard input say.
@@ -67,11 +72,11 @@ impl Request {
     }
 
     /// What the virtual function is to be, where one is to be attached.
-    fn function(&self) -> FunctionRequest<'_> {
+    fn vf(&self) -> VfRequest<'_> {
         let [runtime_mtu, mtu] = self.configuration.mtu;
         let arguments = &self.arguments.0;
-        FunctionRequest {
-            configuration: &self.configuration.function,
+        VfRequest {
+            configuration: &self.configuration.vf,
             mtu: runtime_mtu.or(arguments.mtu).or(mtu),
             tuning: self.configuration.tuning.clone(),
             holder: match &arguments.pod_name {
@@ -105,14 +110,12 @@ pub fn add(state: &State, request: &Request) -> Result<Value, PluginError> {
     previous.map(previous::read).transpose()?;
     match (request.pod()?, previous) {
         (Some(pod), Some(previous)) => {
-            let interfaces =
-                rendezvous::join(state, &request.name, netns, pod, &configuration.function)?;
+            let interfaces = rendezvous::join(state, &request.name, netns, pod, &configuration.vf)?;
             Ok(previous::extend(previous, &interfaces, version))
         }
         (Some(pod), None) => {
             let ips = pod.clone();
-            let interfaces =
-                rendezvous::join(state, &request.name, netns, pod, &configuration.function)?;
+            let interfaces = rendezvous::join(state, &request.name, netns, pod, &configuration.vf)?;
             Ok(previous::first(&ips, interfaces, configuration.dns.clone()).write(version))
         }
         (None, Some(previous)) => Ok(previous::extend(previous, &[], version)),
@@ -124,11 +127,11 @@ pub fn add(state: &State, request: &Request) -> Result<Value, PluginError> {
                 &request.arguments.0,
                 request.delegate(),
             );
-            if !configuration.function.wanted()? {
+            if !configuration.vf.wanted()? {
                 return Ok(attach::attach(state, attach)?.write(version));
             }
-            let function = request.function();
-            Ok(allocation::attach(state, &attach, &function)?.write(version))
+            let vf = request.vf();
+            Ok(vf::attach(state, &attach, &vf)?.write(version))
         }
     }
 }
@@ -143,7 +146,7 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
     let current = delegate
         .as_ref()
         .map(|delegate| (delegate, request.netns.as_deref()));
-    let (attachment, mut errors) = match state.read(&request.name) {
+    let (attachment, mut errors) = match state.read::<Kind>(&request.name) {
         Ok(attachment) => (attachment, Vec::new()),
         Err(error) => {
             tracing::warn!(error = chain(&error), "removing by name");
@@ -151,11 +154,11 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
         }
     };
     match &attachment {
-        Some(attachment) if attachment.pod().is_some() => {
+        Some(attachment) if attachment.kind.pod().is_some() => {
             errors.extend(rendezvous::leave(state, attachment));
         }
         Some(attachment) if matches!(attachment.kind, Kind::Function { .. }) => {
-            errors.extend(allocation::detach(state, attachment, current));
+            errors.extend(vf::detach(state, attachment, current));
         }
         Some(attachment) => errors.extend(attach::detach(state, attachment, current)),
         // Never attached, detached already, or state was lost: whatever there may be follows from the name.
@@ -163,7 +166,8 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
             if let Some((delegate, netns)) = current {
                 errors.extend(attach::release(&request.name, delegate, netns).err());
             }
-            errors.extend(allocation::restore::give_back(state, &request.name));
+            let restored = restore::give_back(state, &request.name);
+            errors.extend(restored.into_iter().map(PluginError::from));
             errors.extend(attach::detach_by_name(state, &request.name));
         }
     }
@@ -182,7 +186,7 @@ pub fn check(state: &State, request: &Request) -> Result<(), PluginError> {
         reason: "CHECK needs the result of ADD".to_owned(),
     })?;
     let previous: Outcome = previous::read(previous)?;
-    let Some(attachment) = state.read(&request.name)? else {
+    let Some(attachment) = state.read::<Kind>(&request.name)? else {
         let host = attach::host_end(&request.name).interface;
         let mut interfaces = previous.interfaces.iter();
         let ours = request.configuration.ipam.is_some()

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cni::protocol::Answer;
-use crate::ledger::{ROOT, State, VARIABLE};
+use pinwire_wiring::ledger::{ROOT, State, VARIABLE};
 
 mod create;
 mod error;
@@ -55,7 +55,7 @@ pub fn serve(
     let state = State::at(root.map_or_else(|| PathBuf::from(ROOT), PathBuf::from));
     match call(arguments.get(1..).unwrap_or_default(), &state, input, note) {
         Ok(answer) => Answer::Done(answer),
-        Err(error) => Answer::Failed(json!({"error": crate::cni::chain(&error)})),
+        Err(error) => Answer::Failed(json!({"error": pinwire_wiring::error::chain(&error)})),
     }
 }
 

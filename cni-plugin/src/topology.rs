@@ -4,3 +4,4 @@ pub mod agreement;
 pub mod pod;
 pub mod readiness;
 pub mod rendezvous;
+mod vf;

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use pinwire_cni::annotation::{Destination, Forwarding, Link, LinkType, Peer, Plane, Scalar};
-use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use pinwire_wiring::annotation::{Destination, Forwarding, Link, LinkType, Peer, Plane, Scalar};
+use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName, TopologyName};
 use serde_json::{Value, json};
 
 /// A text, and a piece of the message that refuses it; none where it is accepted.

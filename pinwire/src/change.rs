@@ -6,10 +6,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::name::NodeName;
-use pinwire_cni::setting::Setting;
-use pinwire_cni::wire::{Place, Wire};
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::name::NodeName;
+use pinwire_wiring::setting::Setting;
+use pinwire_wiring::wire::{Place, Wire};
 use serde::Serialize;
 
 use crate::plan::{ContainerPlan, Deployment, NodePlan};
@@ -45,7 +45,7 @@ pub struct Changes {
     /// Wires to delete; one whose ends are gone already is no error.
     pub disconnect: Vec<Wire>,
     /// Virtual functions to give back; what is gone already is no error.
-    pub detach: Vec<FunctionEnd>,
+    pub detach: Vec<VfEnd>,
     /// Settings to take back in a namespace that stays.
     pub unset: Vec<(Place, Vec<Setting>)>,
     /// Nodes to remove.
@@ -55,7 +55,7 @@ pub struct Changes {
     /// Wires to create.
     pub connect: Vec<Wire>,
     /// Virtual functions to attach, in this order.
-    pub attach: Vec<FunctionEnd>,
+    pub attach: Vec<VfEnd>,
     /// Settings to make; making one that stands already is no error.
     pub set: Vec<(Place, Vec<Setting>)>,
     /// Containers to start, each with its node.
@@ -226,7 +226,7 @@ fn container_changes(
     observed: &Observed,
     new: &Deployment,
     nodes: &NodeChanges,
-    moving: [&[FunctionEnd]; 2],
+    moving: [&[VfEnd]; 2],
 ) -> (Stop, Start) {
     // What a container drives itself it is given when it starts.
     let has_other_devices = |node: &NodePlan| {

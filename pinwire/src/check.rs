@@ -1,8 +1,8 @@
 //! What this host has and lacks for virtual functions, and why each thing matters. Pure: from facts to findings;
 //! [`facts`] reads them. Nothing is changed, and nothing is said of a topology.
 
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::machine::PhysicalFunction;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::machine::PhysicalFunction;
 use serde::Serialize;
 
 use crate::cli::Purpose;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use pinwire_cni::annotation::Peer;
-use pinwire_cni::name::TopologyName;
+use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::name::TopologyName;
 
 use crate::generate::Kind;
 use crate::paths;

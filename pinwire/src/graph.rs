@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use ipnet::IpNet;
-use pinwire_cni::annotation::{Link, Peer};
+use pinwire_wiring::annotation::{Link, Peer};
 
 use crate::topology::Topology;
 

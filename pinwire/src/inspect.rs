@@ -7,12 +7,12 @@ pub use function::FunctionView;
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use pinwire_cni::annotation::Peer;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::name::{InterfaceName, MacAddress};
-use pinwire_cni::observe::{Counters, Observation, ObservedLink};
-use pinwire_cni::wire::{Place, WireEnd};
 use pinwire_shim::cgroup::Cgroup;
+use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::name::{InterfaceName, MacAddress};
+use pinwire_wiring::observe::{Counters, Observation, ObservedLink};
+use pinwire_wiring::wire::{Place, WireEnd};
 use serde::Serialize;
 
 use crate::engine::{self, ObserveError, parallel, process};

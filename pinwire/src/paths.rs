@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::name::{NodeName, TopologyName};
+use pinwire_wiring::name::{NodeName, TopologyName};
 use sha2::{Digest, Sha256};
 
 /// The default directory of state.
@@ -33,7 +33,7 @@ impl Roots {
 
     /// The directory that the CNI plugin keeps its state in, unless a variable says another one.
     pub fn plugin(&self) -> PathBuf {
-        let other = std::env::var_os(pinwire_cni::ledger::VARIABLE);
+        let other = std::env::var_os(pinwire_wiring::ledger::VARIABLE);
         let other = other.filter(|path| !path.is_empty());
         other.map_or_else(|| self.state.join("cni"), PathBuf::from)
     }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::annotation::Pools;
-use pinwire_cni::annotation::{Link, LinkType, Peer, Plane};
-use pinwire_cni::identity;
-use pinwire_cni::name::{InterfaceName, MacAddress, NodeName, TopologyName};
-use pinwire_cni::setting;
-use pinwire_cni::setting::{PlanError, Setting};
-use pinwire_cni::wire::Wire;
 use pinwire_shim::workload::Workload;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::annotation::Pools;
+use pinwire_wiring::annotation::{Link, LinkType, Peer, Plane};
+use pinwire_wiring::identity;
+use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::{PlanError, Setting};
+use pinwire_wiring::wire::Wire;
 use serde::{Deserialize, Serialize};
 
 use crate::image::Image;
@@ -48,7 +48,7 @@ pub struct Deployment {
     /// Its wires, in the order of the nodes.
     pub wires: Vec<Wire>,
     /// Its ends of links that are virtual functions, in the order in which they are attached.
-    pub functions: Vec<FunctionEnd>,
+    pub functions: Vec<VfEnd>,
     /// What the host's ends of wires are told.
     pub host: Vec<Setting>,
 }

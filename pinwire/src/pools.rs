@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pinwire_cni::annotation::{Pool, Pools, RawPool};
+use pinwire_wiring::annotation::{Pool, Pools, RawPool};
 use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;

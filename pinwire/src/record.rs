@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::name::TopologyName;
+use pinwire_wiring::name::TopologyName;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 

@@ -1,8 +1,8 @@
 //! The JSON schema of the annotations, from the types that read them. `configs/pinwire-annotations.schema.json` holds it
 //! for editors; it cannot express what only both ends of a link show, which [`crate::topology`] checks.
 
-use pinwire_cni::annotation::{FORWARDING, Forwarding, LINKS, Link, NODE, TOPOLOGY};
-use pinwire_cni::name::{NodeName, TopologyName};
+use pinwire_wiring::annotation::{FORWARDING, Forwarding, LINKS, Link, NODE, TOPOLOGY};
+use pinwire_wiring::name::{NodeName, TopologyName};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::name::TopologyName;
+use pinwire_wiring::name::TopologyName;
 
 use crate::diagnostic::Diagnostic;
 use crate::manifest::suggest::nearest;

@@ -19,9 +19,9 @@ mod volume;
 use std::path::Path;
 use std::time::Duration;
 
-use pinwire_cni::annotation::{Forwarding, Link};
-use pinwire_cni::name::{NodeName, TopologyName};
 use pinwire_shim::workload::Workload;
+use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::name::{NodeName, TopologyName};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Severity};

@@ -1,12 +1,12 @@
 //! The virtual functions of this host by the names that people call them, and what keeps one from being changed. The plugin's
 //! inventory knows what there is and who has it; [`change`] has it changed.
 
-use pinwire_cni::allocation::inventory;
-use pinwire_cni::allocation::inventory::{FunctionReport, PhysicalReport};
-use pinwire_cni::cni::PluginError;
-use pinwire_cni::ledger::{State, StateError};
-use pinwire_cni::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
-use pinwire_cni::vf::DriverError;
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::allocation::inventory;
+use pinwire_wiring::allocation::inventory::{PhysicalReport, VfReport};
+use pinwire_wiring::ledger::{State, StateError};
+use pinwire_wiring::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use pinwire_wiring::vf::DriverError;
 
 pub mod change;
 
@@ -30,7 +30,7 @@ pub enum FunctionsError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
-    Plugin(#[from] PluginError),
+    Allocation(#[from] AllocationError),
     #[error(
         "this host has no physical function `{name}`; it has {}",
         listed(known)
@@ -83,7 +83,7 @@ impl Functions {
     /// All physical functions with their virtual ones, by address.
     ///
     /// # Errors
-    /// [`FunctionsError::Plugin`].
+    /// [`FunctionsError::Allocation`].
     pub fn all(&self) -> Result<Vec<PhysicalReport>, FunctionsError> {
         Ok(inventory::list(&self.sysfs, &self.state)?)
     }
@@ -101,7 +101,7 @@ impl Functions {
     ///
     /// # Errors
     /// [`FunctionsError::NoFunction`], and as [`Self::physical`].
-    pub fn function(&self, name: &str) -> Result<FunctionReport, FunctionsError> {
+    pub fn function(&self, name: &str) -> Result<VfReport, FunctionsError> {
         let function = self.find_function(name)?;
         let report = inventory::show(&self.sysfs, &self.state, function.physical)?;
         let mut functions = report.virtual_functions.into_iter();

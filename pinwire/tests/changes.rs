@@ -10,8 +10,8 @@ use pinwire::image::Image;
 use pinwire::paths::{Roots, TopologyPaths};
 use pinwire::plan::{Deployment, Mode};
 use pinwire::topology;
-use pinwire_cni::wire::Place;
 use pinwire_shim::workload::ImageConfig;
+use pinwire_wiring::wire::Place;
 
 const IMAGE: &str = "localhost/pinwire-node:latest";
 
@@ -56,7 +56,7 @@ fn line(nodes: usize, mtu: u32, argument: &str, route: &str) -> Deployment {
         config: ImageConfig::default(),
     };
     let images = BTreeMap::from([(IMAGE.to_owned(), image)]);
-    let pools = pinwire_cni::annotation::Pools::new();
+    let pools = pinwire_wiring::annotation::Pools::new();
     Deployment::of(&topology, Mode::Container, &paths(), &images, &pools).unwrap()
 }
 

@@ -12,8 +12,8 @@ use pinwire::paths::{Roots, TopologyPaths};
 use pinwire::plan::{Deployment, Mode};
 use pinwire::pools;
 use pinwire::topology::{self, Topology};
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::annotation::LinkType;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::annotation::LinkType;
 
 const POOLS: &str = "pools: {cable: {cable: [ens1f0, ens1f1]}, lan: {physicalFunctions: [ens2f0]}}";
 
@@ -46,7 +46,7 @@ fn chain_of_functions() -> Deployment {
     plan(&chain().with_links(LinkType::Vf).unwrap(), POOLS).unwrap()
 }
 
-fn title(end: &FunctionEnd) -> String {
+fn title(end: &VfEnd) -> String {
     let peer = end.peer.as_ref();
     let peer = peer.map_or_else(String::new, |(node, interface)| {
         format!(" {node}:{interface}")
@@ -158,7 +158,7 @@ fn seen(deployment: &Deployment, broken: &[&str]) -> Observed {
     }
 }
 
-fn titles(ends: &[FunctionEnd]) -> Vec<String> {
+fn titles(ends: &[VfEnd]) -> Vec<String> {
     ends.iter().map(title).collect()
 }
 
@@ -210,7 +210,7 @@ fn an_interrupted_change_is_led_back() {
 #[test]
 fn planes_of_layer_2_take_frames_for_others() {
     let mut topology = chain().with_links(LinkType::Vf).unwrap();
-    topology.nodes[1].forwarding.plane = pinwire_cni::annotation::Plane::Mirror;
+    topology.nodes[1].forwarding.plane = pinwire_wiring::annotation::Plane::Mirror;
     let deployment = plan(&topology, POOLS).unwrap();
     for end in &deployment.functions {
         let expected = (end.node.as_str() == "h2").then_some(true);

@@ -1,6 +1,6 @@
 //! The seed's topology: seven nodes over six wires of the cable, and a virtual function that leads out at each end.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::host::{Host, host, manifest};

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::machine::{Sysfs, VirtualFunction};
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::{Sysfs, VirtualFunction};
 use serde_json::{Value, json};
 
 use crate::crash::killed;

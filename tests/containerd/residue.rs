@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 
 /// Directories in which nothing may stay: network namespaces, state of the plugin, leases, the library's cache.
 const EMPTIED: [&str; 6] = [

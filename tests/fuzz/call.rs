@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use nix::net::if_::if_nameindex;
 use pinwire_cni::cni::protocol::{Answer, serve};
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::Value;
 
 /// The host of the calls.

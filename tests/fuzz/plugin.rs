@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use libfuzzer_sys::fuzz_target;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 
 mod call;
 

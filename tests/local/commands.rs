@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 
 use crate::host::{Host, PINWIRE, manifest, said};
 

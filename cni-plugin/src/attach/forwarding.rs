@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::{Plan, WireEnd};
 use crate::cni::error::PluginError;
-use crate::kernel::inside::Inside;
-use crate::kernel::netns::{Netns, NetnsError};
-use crate::kernel::sysctl::SysctlKey;
-use crate::setting;
-use crate::setting::Setting;
-use crate::wire::Sockets;
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::kernel::sysctl::SysctlKey;
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::Setting;
+use pinwire_wiring::wire::Sockets;
 
 /// Turns on what is off, for the families of the container's addresses. A value that is right is not written: the
 /// sysctls of the host may be read-only to this process.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use nix::errno::Errno;
 
 use super::HOST_GROUP;
-use crate::kernel::netlink::{Netlink, NetlinkError, Refused};
+use pinwire_wiring::kernel::netlink::{Netlink, NetlinkError, Refused};
 
 mod message;
 

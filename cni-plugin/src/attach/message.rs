@@ -14,8 +14,8 @@ use nix::errno::Errno;
 
 use super::WireEnd;
 use super::plan::{EndPlan, EndRoute};
-use crate::kernel::netlink::{Batch, Netlink, NetlinkError};
-use crate::setting::settle_link;
+use pinwire_wiring::kernel::netlink::{Batch, Netlink, NetlinkError};
+use pinwire_wiring::setting::settle_link;
 
 /// What an end could not be told.
 #[derive(Debug, thiserror::Error)]

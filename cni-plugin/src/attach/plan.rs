@@ -6,13 +6,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
-use crate::annotation::{Destination, Route};
 use crate::cni::result::{Address, ResultRoute};
-use crate::identity::{ALTNAME_PREFIX, hexadecimal};
-use crate::ledger::AttachmentName;
-use crate::name::{InterfaceName, MacAddress};
-use crate::observe::{DEFAULT_METRIC_V6, MAIN_TABLE, ObservedRoute};
-use crate::wire::{Place, Wire, WireEnd};
+use pinwire_wiring::annotation::{Destination, Route};
+use pinwire_wiring::identity::{ALTNAME_PREFIX, hexadecimal};
+use pinwire_wiring::ledger::AttachmentName;
+use pinwire_wiring::name::{InterfaceName, MacAddress};
+use pinwire_wiring::observe::{DEFAULT_METRIC_V6, MAIN_TABLE, ObservedRoute};
+use pinwire_wiring::wire::{Place, Wire, WireEnd};
 
 /// The group of all attached interfaces, by which nftables tells the host's ends from the way out of the host: "pwin".
 pub(crate) const HOST_GROUP: u32 = 0x7077_696e;
@@ -110,14 +110,7 @@ impl Plan {
     /// Adds what became known of addresses. A route without a next hop goes by the gateway of its family.
     pub(crate) fn address(&mut self, addresses: &[Address], routes: &[ResultRoute]) {
         self.addresses = addresses.to_vec();
-        self.routes = routes.to_vec();
-        for route in &mut self.routes {
-            let v4 = route.dst.addr().is_ipv4();
-            let mut gateways = addresses.iter().filter_map(|address| address.gateway);
-            route.gw = route
-                .gw
-                .or_else(|| gateways.find(|gateway| gateway.is_ipv4() == v4));
-        }
+        self.routes = by_gateway(addresses, routes);
     }
 
     /// Whether the container has IPv6 addresses.
@@ -187,6 +180,19 @@ impl Plan {
         }
         end
     }
+}
+
+/// Routes, of which those without a next hop go by the gateway of their family, if there is one.
+pub(super) fn by_gateway(addresses: &[Address], routes: &[ResultRoute]) -> Vec<ResultRoute> {
+    let gateways = || addresses.iter().filter_map(|address| address.gateway);
+    let with_hop = |route: &ResultRoute| {
+        let same_family = |gateway: &IpAddr| gateway.is_ipv4() == route.dst.addr().is_ipv4();
+        ResultRoute {
+            gw: route.gw.or_else(|| gateways().find(same_family)),
+            ..route.clone()
+        }
+    };
+    routes.iter().map(with_hop).collect()
 }
 
 /// Gives routes that name no priority, and whose destination is taken, the next priority that is free: of two networks with a

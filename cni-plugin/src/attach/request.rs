@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::annotation::tuning::Tuning;
+use super::ipam;
 use crate::cni::arguments::Arguments;
 use crate::cni::configuration::Configuration;
+use crate::cni::delegate::Delegate;
+use crate::cni::error::PluginError;
 use crate::cni::result::{Address, Dns, ResultRoute};
-use crate::ledger::{AttachmentName, Delegate};
-use crate::name::MacAddress;
-use crate::wire::DEFAULT_MTU;
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::ledger::AttachmentName;
+use pinwire_wiring::name::MacAddress;
+use pinwire_wiring::wire::DEFAULT_MTU;
 
 /// An interface to attach.
 #[derive(Clone, Debug)]
@@ -46,6 +49,24 @@ pub enum Addressing {
 }
 
 impl Request {
+    /// The IPAM plugin to write down, if there is one. It has to be there: without it there would be nothing to undo, nor
+    /// anybody to undo it.
+    pub(super) fn recorded_delegate(&self) -> Result<Option<Delegate>, PluginError> {
+        let Addressing::Delegated(delegate) = &self.addressing else {
+            return Ok(None);
+        };
+        ipam(delegate).executable()?;
+        Ok(Some(delegate.to_record()))
+    }
+
+    /// Name service for the result: what was asked for, or else what was reserved.
+    pub(super) fn dns_or(&self, reserved: Dns) -> Dns {
+        if self.dns == Dns::default() {
+            return reserved;
+        }
+        self.dns.clone()
+    }
+
     /// What a configuration, `CNI_ARGS` and the runtime ask for; the runtime first, the configuration last.
     pub(crate) fn of(
         name: AttachmentName,

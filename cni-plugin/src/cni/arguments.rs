@@ -5,7 +5,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use super::environment::EnvironmentError;
-use crate::name::MacAddress;
+use pinwire_wiring::name::MacAddress;
 
 /// The variable's name, for messages.
 const NAME: &str = "CNI_ARGS";

@@ -10,23 +10,23 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::environment::Identifier;
 use super::error::ConfigurationError;
 use super::json;
 use super::json::{Fields, brief};
 use super::log::Level;
 use super::result::Dns;
 use super::version::{Verb, Version};
-use crate::annotation::LinkType;
-use crate::annotation::tuning::Tuning;
-use crate::name::MacAddress;
+use pinwire_wiring::annotation::LinkType;
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::ledger::Identifier;
+use pinwire_wiring::name::MacAddress;
 
-mod function;
 mod runtime;
+mod vf;
 
-pub use function::FunctionConfiguration;
-pub(crate) use function::unknown_pool;
 use runtime::Runtime;
+pub use vf::VfConfiguration;
+pub(crate) use vf::unknown_pool;
 
 /// The most that is read from standard input or from a delegate, bytes.
 pub const LIMIT: usize = 1 << 20;
@@ -55,7 +55,7 @@ pub struct Configuration {
     /// `ipam.type`: the executable that manages addresses.
     pub ipam: Option<String>,
     /// What is said of virtual functions.
-    pub function: FunctionConfiguration,
+    pub vf: VfConfiguration,
     /// `tuning` of the interface.
     pub tuning: Tuning,
     /// `dns`, for the result.
@@ -111,7 +111,7 @@ impl Configuration {
             addresses: [runtime.addresses, addresses(&mut fields, "ips")?],
             masquerade: fields.take("ipMasq")?.unwrap_or(false),
             ipam: ipam(fields.take_value("ipam")?, lenient)?,
-            function: FunctionConfiguration::read(&mut fields, runtime.device)?,
+            vf: VfConfiguration::read(&mut fields, runtime.device)?,
             tuning: fields.take("tuning")?.unwrap_or_default(),
             dns: fields.take("dns")?.unwrap_or_default(),
             state: directory(fields.take("stateDir")?, lenient)?,
@@ -171,7 +171,7 @@ fn network(fields: &mut Fields) -> Result<Identifier, ConfigurationError> {
 
 /// Whether the interface that is attached can be tuned as is asked for.
 fn check_tuning(configuration: &Configuration) -> Result<(), ConfigurationError> {
-    let kind = match configuration.function.wanted() {
+    let kind = match configuration.vf.wanted() {
         Ok(false) => LinkType::Veth,
         Ok(true) | Err(_) => LinkType::Vf,
     };

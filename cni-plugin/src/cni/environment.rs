@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::version::Verb;
-use crate::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_wiring::ledger::Identifier;
+use pinwire_wiring::name::InterfaceName;
 
 /// What is wrong with the environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,58 +23,6 @@ pub enum EnvironmentError {
         reason: String,
     },
 }
-
-/// A container's id, or a network's name: letters, digits, `_`, `.` and `-`, a letter or digit first. Holding one proves
-/// that it names no other directory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identifier(String);
-
-impl Identifier {
-    /// The identifier as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Identifier {
-    /// The network that the ends of a topology of `pinwire up` are attached to.
-    pub(crate) fn of_topology(topology: &TopologyName) -> Self {
-        Self(format!("pinwire-up.{topology}"))
-    }
-}
-
-/// A node's name is a DNS label, which every identifier may be.
-impl From<&NodeName> for Identifier {
-    fn from(node: &NodeName) -> Self {
-        Self(node.to_string())
-    }
-}
-
-impl FromStr for Identifier {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-        let first = text
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric());
-        if first && text.bytes().all(allowed) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(format!(
-            "`{text}` must be letters, digits, `_`, `.` and `-`, a letter or digit first"
-        ))
-    }
-}
-
-impl std::fmt::Display for Identifier {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.pad(&self.0)
-    }
-}
-
-crate::name::string_serde!(Identifier, r"^[a-zA-Z0-9][a-zA-Z0-9_.\-]*$");
 
 /// The variables of a call; those that its verb does not need may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,19 +7,20 @@ use super::environment::EnvironmentError;
 use super::ipam::IpamError;
 use super::result::ResultError;
 use super::version::{Verb, Version};
-use crate::allocation::FunctionError;
 use crate::attach::TellError;
 use crate::attach::masquerade::MasqueradeError;
 use crate::check::Difference;
-use crate::kernel::netlink::NetlinkError;
-use crate::kernel::netns::NetnsError;
-use crate::ledger::{AttachmentName, StateError};
-use crate::name::InterfaceName;
-use crate::setting::SettingError;
 use crate::topology::agreement::Disagreement;
 use crate::topology::pod::{Pod, PodError};
-use crate::vf::ChoiceError;
-use crate::wire::WireError;
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::error::chain;
+use pinwire_wiring::kernel::netlink::NetlinkError;
+use pinwire_wiring::kernel::netns::NetnsError;
+use pinwire_wiring::ledger::{AttachmentName, StateError};
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::setting::SettingError;
+use pinwire_wiring::vf::ChoiceError;
+use pinwire_wiring::wire::{EndDifference, WireError};
 
 /// What is wrong with a network configuration.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +143,7 @@ pub enum PluginError {
     #[error(transparent)]
     Masquerade(#[from] MasqueradeError),
     #[error(transparent)]
-    Function(#[from] FunctionError),
+    Allocation(AllocationError),
     /// The interface is not as it was attached.
     #[error(transparent)]
     Difference(#[from] Difference),
@@ -158,6 +159,25 @@ pub enum PluginError {
     /// Several things failed.
     #[error("{} errors: {}", .0.len(), list(.0))]
     Several(Vec<PluginError>),
+}
+
+/// What is not of virtual functions alone is reported as it is everywhere.
+impl From<AllocationError> for PluginError {
+    fn from(error: AllocationError) -> Self {
+        match error {
+            AllocationError::State(error) => Self::State(error),
+            AllocationError::Netns(error) => Self::Netns(error),
+            AllocationError::Difference(difference) => Self::Difference(difference.into()),
+            AllocationError::End(difference) => difference.into(),
+            error => Self::Allocation(error),
+        }
+    }
+}
+
+impl From<EndDifference> for PluginError {
+    fn from(difference: EndDifference) -> Self {
+        Self::Difference(difference.into())
+    }
 }
 
 impl PluginError {
@@ -186,7 +206,7 @@ impl PluginError {
             Self::Wire(_) | Self::Netns(_) | Self::Netlink(_) | Self::Observe { .. } => 101,
             Self::Tell(_) | Self::Setting(_) | Self::Node { .. } => 102,
             Self::Disagreement(_) => 103,
-            Self::Pod(_) | Self::Function(FunctionError::Link { .. }) => 104,
+            Self::Pod(_) | Self::Allocation(AllocationError::Link { .. }) => 104,
             Self::Difference(_) => 105,
             // What the IPAM plugin says is for the runtime: code 11 asks it to try again.
             Self::Ipam(IpamError::Reported { code, .. }) if *code != 0 => *code,
@@ -194,10 +214,11 @@ impl PluginError {
             Self::Several(_) => 107,
             Self::Masquerade(_) => 108,
             // Whoever has it may be about to give it back.
-            Self::Function(
-                FunctionError::Held { .. } | FunctionError::Choice(ChoiceError::Exhausted { .. }),
+            Self::Allocation(
+                AllocationError::Held { .. }
+                | AllocationError::Choice(ChoiceError::Exhausted { .. }),
             ) => 11,
-            Self::Function(_) => 109,
+            Self::Allocation(_) => 109,
         }
     }
 
@@ -217,19 +238,6 @@ impl PluginError {
     pub fn details(&self) -> Option<String> {
         self.source().map(chain)
     }
-}
-
-/// All messages of an error and its causes.
-pub fn chain(error: &dyn Error) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        texts.push(cause.to_string());
-        source = cause.source();
-    }
-    // Transparent errors say what their cause says.
-    texts.dedup();
-    texts.join(": ")
 }
 
 fn list(errors: &[PluginError]) -> String {

@@ -5,16 +5,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::configuration::ValidAttachment;
-use super::environment::Identifier;
 use super::error::PluginError;
 use super::ipam::IpamError;
 use super::version::Verb;
-use crate::allocation;
 use crate::attach;
 use crate::attach::ipam;
-use crate::ledger::gone::Inhabited;
-use crate::ledger::{Attachment, Delegate, Kind, State};
+use crate::cni::attachment::{Attachment, Kind};
+use crate::cni::delegate::Delegate;
 use crate::topology::rendezvous;
+use pinwire_wiring::allocation;
+use pinwire_wiring::ledger::Identifier;
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::ledger::gone::Inhabited;
 
 /// The age from which on a file that is still being written is one whose call was killed: calls take milliseconds.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -151,8 +153,9 @@ fn orphans(state: &State) -> Vec<PluginError> {
     let mut errors = Vec::new();
     for holding in holdings {
         // One that cannot be read was reported by whoever listed the attachments.
-        if matches!(state.read(&holding.owner), Ok(None)) {
-            errors.extend(allocation::restore::give_back(state, &holding.owner));
+        if matches!(state.read::<Kind>(&holding.owner), Ok(None)) {
+            let restored = allocation::restore::give_back(state, &holding.owner);
+            errors.extend(restored.into_iter().map(PluginError::from));
         }
     }
     errors
@@ -186,7 +189,7 @@ pub(crate) fn detach(
                 .map(|_| attachment.netns.path.as_path());
             let current = current.as_ref().map(|current| (current, netns));
             match &attachment.kind {
-                Kind::Function { .. } => allocation::detach(state, attachment, current),
+                Kind::Function { .. } => attach::vf::detach(state, attachment, current),
                 _ => attach::detach(state, attachment, current),
             }
         }

@@ -10,10 +10,12 @@ use tracing::Level;
 
 use super::configuration::{Configuration, LIMIT};
 use super::environment::{Environment, EnvironmentError};
-use super::error::{ConfigurationError, PluginError, chain};
+use super::error::{ConfigurationError, PluginError};
 use super::version::{Verb, Version};
 use super::{Request, gc, log, status};
-use crate::ledger::{AttachmentName, Delegate, ROOT, State, VARIABLE};
+use crate::cni::delegate::Delegate;
+use pinwire_wiring::error::chain;
+use pinwire_wiring::ledger::{AttachmentName, ROOT, State, VARIABLE};
 
 /// What a call answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

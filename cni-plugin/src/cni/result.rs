@@ -228,6 +228,15 @@ impl Interface {
 }
 
 impl Address {
+    /// The address as that of the interface at a position of the list.
+    #[must_use]
+    pub(crate) fn of(self, position: i64) -> Self {
+        Self {
+            interface: Some(position),
+            ..self
+        }
+    }
+
     fn write(&self, version: Version) -> Value {
         let mut ip = Map::new();
         if version < Version::V1_0_0 {

@@ -5,7 +5,8 @@ use super::error::PluginError;
 use super::ipam::IpamError;
 use super::version::Version;
 use crate::attach::ipam;
-use crate::ledger::{Delegate, State};
+use crate::cni::delegate::Delegate;
+use pinwire_wiring::ledger::State;
 
 /// Whether state can be written and the IPAM plugin, if there is one, is there and ready.
 ///

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::options::OptionError;
 use crate::cni::PluginError;
-use crate::kernel::netlink::NetlinkError;
+use pinwire_wiring::kernel::netlink::NetlinkError;
 
 /// What is wrong with a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

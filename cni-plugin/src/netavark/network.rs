@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::error::{DriverError, NetworkError};
 use super::message;
 use super::options::Options;
-use crate::cni::environment::Identifier;
+use pinwire_wiring::ledger::Identifier;
 
 /// A network whose containers can be attached.
 #[derive(Clone, Debug)]

@@ -10,15 +10,15 @@ use super::error::{ContainerError, DriverError};
 use super::message;
 use super::network::{Network, Subnet};
 use super::options::Options;
-use crate::annotation::tuning::Tuning;
 use crate::attach;
 use crate::attach::{Addressing, Request, free_metric};
 use crate::cni::gc;
 use crate::cni::result::{Address, Dns, Outcome, ResultRoute};
-use crate::ledger::{AttachmentName, State};
-use crate::name::MacAddress;
-use crate::observe::{MAIN_TABLE, observe};
-use crate::wire::DEFAULT_MTU;
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::ledger::{AttachmentName, State};
+use pinwire_wiring::name::MacAddress;
+use pinwire_wiring::observe::{MAIN_TABLE, observe};
+use pinwire_wiring::wire::DEFAULT_MTU;
 
 /// The metric of the default route of a container's first network, podman's own for all its networks.
 const METRIC: u32 = 100;
@@ -56,7 +56,7 @@ pub(crate) fn setup(
     let addresses = container.addresses.iter();
     let addresses: Vec<IpAddr> = addresses.map(|address| address.address.addr()).collect();
     for error in gc::sweep_before(state, &network.id, &addresses) {
-        let error = crate::cni::chain(&error);
+        let error = pinwire_wiring::error::chain(&error);
         note(format!(
             "cannot remove what is left of a container: {error}"
         ));

@@ -4,7 +4,7 @@ use super::error::DriverError;
 use super::{message, setup};
 use crate::attach;
 use crate::cni::{PluginError, gc};
-use crate::ledger::State;
+use pinwire_wiring::ledger::State;
 
 /// Detaches a container by what was written down or, where that is lost, by its name. Neither the namespace nor the
 /// network has to be there still.

@@ -1,9 +1,9 @@
 //! Whether two pods agree on the link between them. Pure: both pods' records are given.
 
 use super::pod::{Pod, mtu};
-use crate::annotation::{Attribute, UserDriver, VfOptions};
-use crate::annotation::{Link, Peer, Plane};
-use crate::name::InterfaceName;
+use pinwire_wiring::annotation::{Attribute, UserDriver, VfOptions};
+use pinwire_wiring::annotation::{Link, Peer, Plane};
+use pinwire_wiring::name::InterfaceName;
 
 /// Two pods that disagree, or want the same thing.
 #[derive(Debug, thiserror::Error)]

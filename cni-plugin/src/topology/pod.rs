@@ -6,14 +6,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::annotation::{FORWARDING, Forwarding, Link, NODE, Peer, TOPOLOGY};
-use crate::identity;
-use crate::identity::HOST;
-use crate::ledger::NodeKey;
-use crate::name::{InterfaceName, MacAddress, NodeName, TopologyName};
-use crate::setting;
-use crate::setting::{PlanError, Setting};
-use crate::wire::{DEFAULT_MTU, Place, WireEnd};
+use pinwire_wiring::annotation::{FORWARDING, Forwarding, Link, NODE, Peer, TOPOLOGY};
+use pinwire_wiring::identity;
+use pinwire_wiring::identity::HOST;
+use pinwire_wiring::ledger::NodeKey;
+use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName, TopologyName};
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::{PlanError, Setting};
+use pinwire_wiring::wire::{DEFAULT_MTU, Place, WireEnd};
 
 mod annotation;
 

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::annotation::{Destination, Link, Route};
-use crate::name::InterfaceName;
-use crate::setting::Setting;
+use pinwire_wiring::annotation::{Destination, Link, Route};
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::setting::Setting;
 
 /// Names of interfaces.
 pub(crate) type Interfaces = BTreeSet<InterfaceName>;
@@ -113,8 +113,8 @@ fn towards(via: IpAddr, settings: &[Setting], links: &[Link]) -> Interfaces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::annotation::Forwarding;
-    use crate::setting::settings;
+    use pinwire_wiring::annotation::Forwarding;
+    use pinwire_wiring::setting::settings;
 
     fn names(names: &[&str]) -> Interfaces {
         names.iter().map(|name| name.parse().unwrap()).collect()

@@ -8,18 +8,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::pod::{Pod, mtu};
-use crate::allocation::{node, restore};
-use crate::annotation::{Link, LinkType, Peer};
-use crate::cni::configuration::FunctionConfiguration;
-use crate::cni::error::{PluginError, chain};
+use super::vf;
+use crate::attach::forget;
+use crate::cni::attachment::{Attachment, Kind};
+use crate::cni::configuration::VfConfiguration;
+use crate::cni::error::PluginError;
 use crate::cni::result::Interface;
-use crate::fault::step;
-use crate::kernel::inside::Inside;
-use crate::kernel::netns::Netns;
-use crate::ledger::{Attachment, AttachmentName, Kind, NetnsRecord, NodeKey, State, StateError};
-use crate::name::InterfaceName;
-use crate::wire;
-use crate::wire::{Place, Sockets, Wire};
+use pinwire_wiring::allocation::restore;
+use pinwire_wiring::annotation::{Link, LinkType, Peer};
+use pinwire_wiring::fault::step;
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::ledger::{AttachmentName, NetnsRecord, NodeKey, State, StateError};
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Sockets, Wire};
 
 pub(crate) mod expected;
 mod neighbour;
@@ -47,34 +50,25 @@ pub fn join(
     name: &AttachmentName,
     path: &Path,
     pod: Pod,
-    functions: &FunctionConfiguration,
+    vfs: &VfConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
     let own = crate::cni::open_free(path, pod.links.iter().map(|link| &link.interface))?;
-    let attachment = Attachment {
+    let mut attachment = Attachment {
         name: name.clone(),
-        netns: NetnsRecord {
-            path: path.to_owned(),
-            id: own.netns.id(),
-        },
+        netns: NetnsRecord::of(path, &own.netns),
         kind: Kind::Node(pod.clone()),
     };
-    step();
-    state.write(&attachment)?;
-    step();
-    let joined = meet(state, &attachment, &pod, own, functions);
-    if joined.is_err() {
-        // The first error is the one to report; what cannot be undone stays written down for DEL and GC.
-        for error in leave(state, &attachment) {
-            tracing::warn!(error = chain(&error), "undo");
-        }
-    }
-    joined
+    state.record(
+        &mut attachment,
+        |attachment| meet(state, attachment, &pod, own, vfs),
+        |attachment| leave(state, attachment),
+    )
 }
 
 /// Detaches a pod from its topology; what is gone already is no error. Its peers keep all but the wires to it, and get
 /// those back when the pod returns. Goes on after errors, and forgets the pod only if there were none.
 pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> {
-    let Some(pod) = attachment.pod() else {
+    let Some(pod) = attachment.kind.pod() else {
         return Vec::new();
     };
     let locks = match state.lock(nodes(pod)) {
@@ -94,16 +88,13 @@ pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> 
         errors.extend(unwire(attachment, pod, &netns));
     }
     step();
-    if attachment.may_hold() {
-        errors.extend(restore::give_back(state, &attachment.name));
+    if attachment.kind.may_hold() {
+        let restored = restore::give_back(state, &attachment.name);
+        errors.extend(restored.into_iter().map(PluginError::from));
     }
     errors.extend(state.unlock(locks).err().map(PluginError::from));
     step();
-    if errors.is_empty() {
-        errors.extend(state.forget(&attachment.name).err().map(PluginError::from));
-        step();
-    }
-    errors
+    forget(state, attachment, errors)
 }
 
 /// Deletes a pod's ends in its own namespace: what another pod has at the far end by now is not this one's.
@@ -136,7 +127,7 @@ fn meet(
     attachment: &Attachment,
     pod: &Pod,
     own: Inside,
-    functions: &FunctionConfiguration,
+    vfs: &VfConfiguration,
 ) -> Result<Vec<Interface>, PluginError> {
     let place = Place::Netns(attachment.netns.path.clone());
     let mut sockets = Sockets::default();
@@ -157,7 +148,7 @@ fn meet(
     step();
     let mut interfaces = interfaces(wires);
     let own = sockets.at(&place)?;
-    interfaces.extend(node::attach(state, attachment, pod, &own.netns, functions)?);
+    interfaces.extend(vf::attach(state, attachment, pod, &own.netns, vfs)?);
     tell::host(pod, &meetings, &mut sockets)?;
     step();
     for (key, neighbour) in &neighbours {
@@ -170,7 +161,7 @@ fn meet(
     Ok(interfaces)
 }
 
-/// The links whose far end is there, but for virtual functions, of which each end is there by itself.
+/// The links whose far end is there, but for virtual vfs, of which each end is there by itself.
 fn meetings<'a>(
     attachment: &Attachment,
     pod: &'a Pod,

@@ -1,6 +1,6 @@
 //! GC and STATUS in main-plugin mode, and their delegation.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{Call, interface, with};

@@ -1,6 +1,6 @@
 //! Main-plugin mode: DEL, whatever became of the container.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 
 use crate::call::{Call, interface};
 use crate::lab::{eventually, lab, links, run};

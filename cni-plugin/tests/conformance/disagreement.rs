@@ -1,6 +1,6 @@
 //! Topology mode: what pods cannot have, alone or together.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::json;
 
 use crate::lab::{eventually, lab, links};

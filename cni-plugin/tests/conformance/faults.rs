@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nix::libc::SIGKILL;
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{Call, interface};

@@ -1,7 +1,7 @@
 //! Main-plugin mode: the interface that a runtime asks for, from ADD to DEL.
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 use serde_json::{Value, json};
 
 use crate::call::{Call, interface, with};

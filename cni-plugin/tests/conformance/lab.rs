@@ -8,8 +8,8 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 
 /// Where a lab has its files: a tmpfs, in the thread's mount namespace only.
 const DIRECTORY: &str = "/mnt";

@@ -2,9 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::wire;
-use pinwire_cni::wire::{Place, Wire, WireEnd};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Wire, WireEnd};
 use serde_json::json;
 
 use crate::call::{Call, interface, with};

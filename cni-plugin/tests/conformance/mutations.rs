@@ -1,6 +1,6 @@
 //! CHECK finds every single thing that somebody changes after ADD.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::json;
 
 use crate::call::{Call, interface, with};

@@ -1,6 +1,6 @@
 //! Topology mode: pods meet in any order, come back, and disagree.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{Call, previous, topology, with};
@@ -223,7 +223,7 @@ fn gc_and_sweep_know_pods() {
         call(lab, "ADD", "b", &chain[1].1).ok();
         crosses(&a);
         // A runtime that sends no GC and lost its containers.
-        let state = pinwire_cni::ledger::State::at(lab.state());
+        let state = pinwire_wiring::ledger::State::at(lab.state());
         lab.remove("c");
         assert!(pinwire_cni::cni::gc::sweep(&state).is_empty());
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Veths that are tuned: by the configuration, and by a link of a pod. Virtual functions are in `tests/vf`.
 
-use pinwire_cni::setting::{Setting, apply};
+use pinwire_wiring::setting::{Setting, apply};
 use serde_json::json;
 
 use crate::call::{Call, with};

@@ -1,8 +1,8 @@
 //! Who gets which virtual function of a pool.
 
-use pinwire_cni::annotation::{Pool, PoolError, RawPool, UserDriver};
-use pinwire_cni::machine::cpu::Cpus;
-use pinwire_cni::vf::{Offer, Taken, WireRequest};
+use pinwire_wiring::annotation::{Pool, PoolError, RawPool, UserDriver};
+use pinwire_wiring::machine::cpu::Cpus;
+use pinwire_wiring::vf::{Offer, Taken, WireRequest};
 use serde_json::{Value, json};
 
 use crate::tree::{Tree, address};

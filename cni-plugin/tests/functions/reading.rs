@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use pinwire_cni::machine::Interface;
-use pinwire_cni::vf::vfio_device;
+use pinwire_wiring::machine::Interface;
+use pinwire_wiring::vf::vfio_device;
 
 use crate::tree::{Tree, address, write};
 

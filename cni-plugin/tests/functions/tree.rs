@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::machine::{PciAddress, Sysfs};
+use pinwire_wiring::machine::{PciAddress, Sysfs};
 use tempfile::TempDir;
 
 /// A tree that is removed when dropped.

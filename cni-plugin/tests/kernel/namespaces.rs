@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pinwire_cni::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
 
 use crate::sandbox::{link_names, sandbox};
 

@@ -3,12 +3,12 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use pinwire_cni::identity;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::name::InterfaceName;
-use pinwire_cni::observe::{ObservedLink, observe};
-use pinwire_cni::setting::{Setting, apply, far_end, remove, settings, settle};
-use pinwire_cni::wire::create_all;
+use pinwire_wiring::identity;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::observe::{ObservedLink, observe};
+use pinwire_wiring::setting::{Setting, apply, far_end, remove, settings, settle};
+use pinwire_wiring::wire::create_all;
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, sandbox};

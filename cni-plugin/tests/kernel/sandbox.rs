@@ -7,9 +7,9 @@ use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
-use pinwire_cni::wire::Place;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::wire::Place;
 use serde_json::Value;
 
 /// Where a sandbox has its files.

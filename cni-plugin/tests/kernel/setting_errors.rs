@@ -1,7 +1,7 @@
 //! Settings that cannot be: errors name them, and removal goes on.
 
-use pinwire_cni::annotation::Route;
-use pinwire_cni::setting::{Setting, apply, remove, settings};
+use pinwire_wiring::annotation::Route;
+use pinwire_wiring::setting::{Setting, apply, remove, settings};
 use serde_json::{Value, json};
 
 use crate::sandbox::{chain, ip, sandbox};

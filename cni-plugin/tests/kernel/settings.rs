@@ -1,10 +1,10 @@
 //! Settings: planned, applied, applied again, removed, and read by another program.
 
-use pinwire_cni::annotation::{Forwarding, Link};
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
-use pinwire_cni::setting::{Setting, apply, host_settings, missing, remove, settings};
-use pinwire_cni::wire::{Wire, create};
+use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::setting::{Setting, apply, host_settings, missing, remove, settings};
+use pinwire_wiring::wire::{Wire, create};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, chain, ip, sandbox, sysctl};

@@ -1,10 +1,10 @@
 //! Short ways to write wires and links in tests.
 
-use pinwire_cni::annotation::{Forwarding, Link};
-use pinwire_cni::identity;
-use pinwire_cni::identity::HOST;
-use pinwire_cni::name::{InterfaceName, TopologyName};
-use pinwire_cni::wire::{Place, Wire, WireEnd};
+use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::identity;
+use pinwire_wiring::identity::HOST;
+use pinwire_wiring::name::{InterfaceName, TopologyName};
+use pinwire_wiring::wire::{Place, Wire, WireEnd};
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;

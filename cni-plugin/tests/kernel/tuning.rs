@@ -1,9 +1,9 @@
 //! Ends of wires that are tuned: born with their queues, their offloads on or off, and what differs found.
 
-use pinwire_cni::annotation::tuning::Tuning;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::setting::{Setting, apply};
-use pinwire_cni::wire::{Wire, WireEnd, create, delete, detuned};
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::setting::{Setting, apply};
+use pinwire_wiring::wire::{Wire, WireEnd, create, delete, detuned};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, ip, link_names, sandbox};

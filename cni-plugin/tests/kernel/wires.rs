@@ -1,8 +1,8 @@
 //! Wires: what they are right after they were made, whose links are deleted, and what the kernel says of mistakes.
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
-use pinwire_cni::wire::{Wire, WireError, create, create_all, delete, delete_all};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::wire::{Wire, WireError, create, create_all, delete, delete_all};
 
 use crate::sandbox::{chain, ip, link_names, sandbox};
 use crate::topology::wire;

@@ -1,6 +1,6 @@
 //! All that is asked for is there, as ip(8) sees it, and gone after DEL.
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{Call, all, configuration};

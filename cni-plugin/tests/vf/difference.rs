@@ -1,7 +1,7 @@
 //! CHECK finds each thing that was changed behind its back, and nothing else.
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::machine::Sysfs;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::Sysfs;
 use serde_json::Value;
 
 use crate::call::{Call, all};

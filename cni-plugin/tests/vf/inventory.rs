@@ -1,9 +1,9 @@
 //! What an administrator is told of the cards, and what they may change.
 
-use pinwire_cni::allocation::inventory;
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::ledger::State;
-use pinwire_cni::machine::Sysfs;
+use pinwire_wiring::allocation::inventory;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::machine::Sysfs;
 use serde_json::json;
 
 use crate::call::{Call, all};

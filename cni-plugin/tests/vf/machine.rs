@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::machine::{Sysfs, VirtualFunction};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::{Sysfs, VirtualFunction};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

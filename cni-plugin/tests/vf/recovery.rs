@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use pinwire_cni::kernel::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{Call, all, configuration};
@@ -301,7 +301,7 @@ fn virtual_functions_that_were_disabled_meanwhile_are_no_error() {
         let asked = configuration(&json!({"deviceID": function.address}));
         machine.netns("a");
         Call::new(machine, "ADD", "a", &asked).ok();
-        let sysfs = pinwire_cni::machine::Sysfs::default();
+        let sysfs = pinwire_wiring::machine::Sysfs::default();
         sysfs.free(function.physical).unwrap();
         Call::new(machine, "DEL", "a", &asked).ok();
         assert_eq!(machine.state_files().len(), 0);

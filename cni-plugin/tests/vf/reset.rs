@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pinwire_cni::machine::PciAddress;
+use pinwire_wiring::machine::PciAddress;
 use serde_json::{Value, json};
 
 use crate::call::{Call, all};

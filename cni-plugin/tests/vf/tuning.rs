@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::machine::{PciAddress, Sysfs};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::{PciAddress, Sysfs};
 use serde_json::{Value, json};
 
 use crate::call::{Call, configuration};

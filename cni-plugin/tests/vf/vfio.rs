@@ -1,10 +1,10 @@
 //! Virtual functions that a process drives itself.
 
-use pinwire_cni::allocation::inventory;
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::ledger::State;
-use pinwire_cni::machine::Sysfs;
-use pinwire_cni::vf::vfio_device;
+use pinwire_wiring::allocation::inventory;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::machine::Sysfs;
+use pinwire_wiring::vf::vfio_device;
 use serde_json::json;
 
 use crate::attributes::attributes;

@@ -63,8 +63,10 @@ fn a_line_in_any_order() {
             for position in order {
                 attach(machine, &nodes[position]);
             }
-            let first = pinwire_cni::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
-            let third = pinwire_cni::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
+            let first =
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
+            let third =
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
             tell(&first, "ping -c1 -W5 -q 10.0.1.2");
             tell(&third, "ping -c1 -W5 -q 10.0.3.2");
             tell(&third, "ping -c1 -W5 -q 10.0.2.1");
@@ -137,7 +139,7 @@ fn a_pod_that_comes_back_has_the_same_virtual_function() {
         );
         let after = attach(machine, &nodes[1]);
         assert_eq!(before["interfaces"], after["interfaces"]);
-        let netns = pinwire_cni::kernel::netns::Netns::open(&machine.netns_path("h2")).unwrap();
+        let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h2")).unwrap();
         tell(&netns, "ping -c1 -W5 -q 10.0.1.1");
         drop(netns);
         for node in &nodes {
@@ -171,7 +173,7 @@ fn killed_while_a_node_is_attached() {
                 .set("CNI_NETNS", "")
                 .ok();
             let netns =
-                pinwire_cni::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
             tell(&netns, "ping -c1 -W5 -q 10.0.1.1");
             drop(netns);
             Call::new(machine, "DEL", "again", asked).ok();
@@ -209,7 +211,7 @@ fn within_one_physical_function() {
             let seen = attributes(machine, index);
             assert_eq!(seen["vlan_list"][0]["vlan"], 200, "{seen}");
         }
-        let netns = pinwire_cni::kernel::netns::Netns::open(&machine.netns_path("a")).unwrap();
+        let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("a")).unwrap();
         assert!(inside(&netns, "ip link show x").0);
         drop(netns);
         for node in &nodes {

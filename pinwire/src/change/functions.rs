@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pinwire_cni::allocation::end::FunctionEnd;
+use pinwire_wiring::allocation::end::VfEnd;
 
 use super::{NodeChanges, Observed};
 use crate::plan::Deployment;
@@ -14,17 +14,17 @@ pub(super) fn changes(
     observed: &Observed,
     new: &Deployment,
     nodes: &NodeChanges,
-) -> (Vec<FunctionEnd>, Vec<FunctionEnd>) {
+) -> (Vec<VfEnd>, Vec<VfEnd>) {
     let seen: HashSet<&String> = observed
         .nodes
         .values()
         .flat_map(|node| &node.altnames)
         .collect();
-    let mut known: HashMap<&String, Vec<&FunctionEnd>> = HashMap::new();
+    let mut known: HashMap<&String, Vec<&VfEnd>> = HashMap::new();
     for end in &old.functions {
         known.entry(&end.altname).or_default().push(end);
     }
-    let stands = |end: &FunctionEnd| {
+    let stands = |end: &VfEnd| {
         known
             .get(&end.altname)
             .is_some_and(|variants| variants[..] == [end])
@@ -37,7 +37,7 @@ pub(super) fn changes(
         .filter(|end| stands(end))
         .map(|end| &end.altname)
         .collect();
-    let pick = |ends: &[FunctionEnd]| {
+    let pick = |ends: &[VfEnd]| {
         let picked = ends.iter().filter(|end| !kept.contains(&end.altname));
         picked.cloned().collect()
     };

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::machine::{PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
-use pinwire_cni::vf;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::machine::{PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use pinwire_wiring::vf;
 
 /// What was found on a host.
 #[derive(Clone, Debug)]

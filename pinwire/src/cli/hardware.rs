@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use pinwire_cni::annotation::LinkType;
-use pinwire_cni::annotation::VFIO;
+use pinwire_wiring::annotation::LinkType;
+use pinwire_wiring::annotation::VFIO;
 use serde::Serialize;
 
 use super::{List, Output};

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::paths::Roots;
 use crate::record::{self, Lock};
 use crate::target;
-use pinwire_cni::name::TopologyName;
+use pinwire_wiring::name::TopologyName;
 
 /// Takes the named topologies down; goes on with the next where one cannot be removed whole.
 pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {

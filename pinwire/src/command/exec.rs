@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, anyhow, bail};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::kernel::netns::Netns;
 use pinwire_shim::cgroup::Cgroup;
 use pinwire_shim::exec::{ExecRequest, exec};
+use pinwire_wiring::kernel::netns::Netns;
 
 use crate::cli::Exec as Options;
 use crate::engine::process;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
-use pinwire_cni::cni;
-use pinwire_cni::ledger::AttachmentName;
-use pinwire_cni::name::TopologyName;
+use pinwire_cni::cni::gc;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
+use pinwire_wiring::ledger::AttachmentName;
+use pinwire_wiring::name::TopologyName;
 
 use crate::cli::Gc as Options;
 use crate::engine::{self, Progress, chain};
@@ -74,8 +74,8 @@ fn topologies(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Fail
 /// Removes what the CNI plugin attached to containers that are gone, for runtimes that never ask it to; how many
 /// attachments, and what could not be removed.
 fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Failure> {
-    let state = plugin::state::State::at(roots.plugin());
-    let (stale, errors) = plugin::gc::stale(&state).map_err(anyhow::Error::from)?;
+    let state = pinwire_wiring::ledger::State::at(roots.plugin());
+    let (stale, errors) = gc::stale(&state).map_err(anyhow::Error::from)?;
     let mut left: Vec<_> = errors.iter().map(|error| chain(error)).collect();
     for attachment in &stale {
         let AttachmentName {
@@ -88,14 +88,14 @@ fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Fai
             println!("would remove what is left of {what}");
             continue;
         }
-        let errors = plugin::gc::discard(&state, attachment);
+        let errors = gc::discard(&state, attachment);
         if errors.is_empty() {
             println!("removed what was left of {what}");
         }
         left.extend(errors.iter().map(|error| chain(error)));
     }
     if !dry_run {
-        let errors = plugin::gc::tidy(&state);
+        let errors = gc::tidy(&state);
         left.extend(errors.iter().map(|error| chain(error)));
     }
     Ok((stale.len(), left))

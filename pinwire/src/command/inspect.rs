@@ -1,6 +1,6 @@
 //! `pinwire inspect`: shows a running topology.
 
-use pinwire_cni::observe::Counters;
+use pinwire_wiring::observe::Counters;
 
 use crate::cli::{Inspect as Options, Output};
 use crate::failure::Failure;

@@ -50,7 +50,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(roots: &Roots, name: &pinwire_cni::name::TopologyName) -> Line {
+fn line(roots: &Roots, name: &pinwire_wiring::name::TopologyName) -> Line {
     let paths = roots.topology(name);
     let name = name.to_string();
     let none = |state| Line {

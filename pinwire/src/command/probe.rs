@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use pinwire_cni::annotation::Peer;
-use pinwire_cni::name::MacAddress;
-use pinwire_cni::wire::Place;
+use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::name::MacAddress;
+use pinwire_wiring::wire::Place;
 
 use crate::cli::{Output, Probe as Options};
 use crate::failure::Failure;
@@ -54,7 +54,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
 
 /// The MAC address of the node's interface that a host interface leads to.
 fn first_hop(deployment: &Deployment, interface: &str) -> anyhow::Result<MacAddress> {
-    let is_entry = |end: &pinwire_cni::wire::WireEnd| {
+    let is_entry = |end: &pinwire_wiring::wire::WireEnd| {
         end.place == Place::Host && end.interface.as_str() == interface
     };
     let wire = deployment

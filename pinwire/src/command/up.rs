@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::annotation::Pools;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::annotation::Pools;
 
 use crate::change::Changes;
 use crate::cli::{Output, Up as Options};
@@ -129,8 +129,8 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     if changes.is_empty() {
         println!("nothing would change");
     }
-    let end = |end: &pinwire_cni::wire::WireEnd| format!("{} in {}", end.interface, end.place);
-    let wire = |wire: &pinwire_cni::wire::Wire| {
+    let end = |end: &pinwire_wiring::wire::WireEnd| format!("{} in {}", end.interface, end.place);
+    let wire = |wire: &pinwire_wiring::wire::Wire| {
         format!("{} to {}", end(&wire.ends[0]), end(&wire.ends[1]))
     };
     for container in &changes.stop {
@@ -168,12 +168,12 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     Ok(())
 }
 
-fn function(end: &FunctionEnd) -> String {
+fn function(end: &VfEnd) -> String {
     let peer = end.peer.as_ref();
     let peer = peer.map_or_else(String::new, |(node, interface)| {
         format!(", wired to {node}:{interface}")
     });
-    let FunctionEnd {
+    let VfEnd {
         pool,
         interface,
         node,

@@ -1,10 +1,10 @@
 //! `pinwire vf`: the virtual functions of this host.
 
 use anyhow::Context;
-use pinwire_cni::allocation::inventory::{FunctionReport, PhysicalReport};
-use pinwire_cni::annotation::{Rate, Vlan, VlanProtocol};
-use pinwire_cni::ledger::State;
-use pinwire_cni::machine::{PhysicalFunction, Sysfs};
+use pinwire_wiring::allocation::inventory::{PhysicalReport, VfReport};
+use pinwire_wiring::annotation::{Rate, Vlan, VlanProtocol};
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::machine::{PhysicalFunction, Sysfs};
 
 use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
 use crate::failure::Failure;
@@ -128,7 +128,7 @@ fn bind(
     let bound = functions
         .bind(function, driver, rehearse.rehearsal())
         .with_context(|| format!("cannot bind {function} to {driver}"))?;
-    let device = pinwire_cni::vf::vfio_device(&bound);
+    let device = pinwire_wiring::vf::vfio_device(&bound);
     let device = device.map_or_else(String::new, |path| format!(", which is {}", path.display()));
     let what = format!("{} to {driver}{device}", bound.address);
     rehearse.tell("bound", "would bind", &what);
@@ -182,7 +182,7 @@ fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
     output::table(["", ""], rows)
 }
 
-fn show_function(view: &FunctionReport) -> std::io::Result<()> {
+fn show_function(view: &VfReport) -> std::io::Result<()> {
     let header = HEADER.map(str::to_lowercase);
     let row = row(&view.function.physical.to_string(), view);
     output::table(
@@ -237,7 +237,7 @@ fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] 
     row
 }
 
-fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
+fn row(physical: &str, view: &VfReport) -> [String; 13] {
     let function = &view.function;
     let told = view.attributes.as_ref();
     let on = |value: Option<bool>| match value {

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use pinwire_cni::allocation::device::{FunctionDevice, devices};
-use pinwire_cni::cni::PluginError;
-use pinwire_cni::ledger::State;
-use pinwire_cni::name::{InterfaceName, NodeName};
 use pinwire_shim::workload::Workload;
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::allocation::device::{VfDevice, devices};
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::name::{InterfaceName, NodeName};
 
 use crate::paths::TopologyPaths;
 
@@ -18,14 +18,14 @@ const PREFIX: &str = "PINWIRE_VF_";
 
 /// The virtual functions of a node that its containers drive.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Devices(Vec<FunctionDevice>);
+pub(super) struct Devices(Vec<VfDevice>);
 
 impl Devices {
     /// Those of a node, as they are held now.
     ///
     /// # Errors
-    /// [`PluginError`].
-    pub(super) fn of(paths: &TopologyPaths, node: &NodeName) -> Result<Self, PluginError> {
+    /// [`AllocationError`].
+    pub(super) fn of(paths: &TopologyPaths, node: &NodeName) -> Result<Self, AllocationError> {
         devices(&State::at(&paths.plugin), &paths.name, node).map(Self)
     }
 
@@ -78,8 +78,8 @@ fn variable(interface: &InterfaceName) -> String {
 mod tests {
     use super::*;
 
-    fn device(interface: &str, function: &str, group: u32) -> FunctionDevice {
-        FunctionDevice {
+    fn device(interface: &str, function: &str, group: u32) -> VfDevice {
+        VfDevice {
             interface: interface.parse().unwrap(),
             function: function.parse().unwrap(),
             path: format!("/dev/vfio/{group}").into(),

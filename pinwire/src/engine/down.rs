@@ -11,12 +11,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pinwire_cni::cni::PluginError;
-use pinwire_cni::kernel::netns::{Netns, NetnsError};
-use pinwire_cni::wire;
-use pinwire_cni::wire::{Place, Wire, WireError};
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Wire, WireError};
 
 use super::functions::{self, DetachError};
 use super::memory::{self, MemoryError};
@@ -48,7 +48,7 @@ pub enum LeftBehind {
     Function(#[from] DetachError),
     /// What the CNI plugin wrote down, and with it who has which virtual function, cannot be read.
     #[error("cannot use the state of the CNI plugin, which says who has which virtual function")]
-    Plugin(#[source] Box<PluginError>),
+    Plugin(#[source] Box<AllocationError>),
     /// The topology's state remains.
     #[error(transparent)]
     Memory(#[from] MemoryError),

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::cni::PluginError;
-use pinwire_cni::kernel::netlink::NetlinkError;
-use pinwire_cni::kernel::netns::{Netns, NetnsError};
-use pinwire_cni::name::NodeName;
-use pinwire_cni::setting;
-use pinwire_cni::setting::{Setting, SettingError};
-use pinwire_cni::wire;
-use pinwire_cni::wire::{Place, Wire, WireError};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::kernel::netlink::NetlinkError;
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::name::NodeName;
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::{Setting, SettingError};
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Wire, WireError};
 
 use super::devices::Devices;
 use super::down::{self, LeftBehind};
@@ -95,7 +95,7 @@ pub enum StepError {
         /// The container.
         container: String,
         /// Why.
-        source: Box<PluginError>,
+        source: Box<AllocationError>,
     },
     /// A container does not start.
     #[error("container `{container}` of node `{node}` does not start")]
@@ -161,16 +161,16 @@ impl Executor<'_> {
         })
     }
 
-    fn detach(&mut self, ends: &[FunctionEnd]) -> Result<(), StepError> {
+    fn detach(&mut self, ends: &[VfEnd]) -> Result<(), StepError> {
         let paths = self.paths;
         self.progress
             .step("give functions back", ends.len(), |bar| {
-                let names = ends.iter().map(FunctionEnd::name);
+                let names = ends.iter().map(VfEnd::name);
                 Ok(first_error(functions::detach(paths, names, bar))?)
             })
     }
 
-    fn attach(&mut self, ends: &[FunctionEnd]) -> Result<(), StepError> {
+    fn attach(&mut self, ends: &[VfEnd]) -> Result<(), StepError> {
         let (paths, interrupt) = (self.paths, self.interrupt);
         self.progress.step("attach functions", ends.len(), |bar| {
             for end in ends {

@@ -2,11 +2,12 @@
 //! back with or without a record.
 
 use indicatif::ProgressBar;
-use pinwire_cni::allocation::end;
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::cni::PluginError;
-use pinwire_cni::ledger::{AttachmentName, State};
-use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_cni::cni::attachment::Kind;
+use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::allocation::end;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::ledger::{AttachmentName, State};
+use pinwire_wiring::name::{InterfaceName, NodeName, TopologyName};
 
 use crate::paths::TopologyPaths;
 
@@ -21,7 +22,7 @@ pub struct AttachError {
     /// The pool.
     pool: String,
     /// Why.
-    source: Box<PluginError>,
+    source: Box<AllocationError>,
 }
 
 /// A virtual function that is not what it was.
@@ -31,12 +32,12 @@ pub struct DetachError {
     /// The attachment.
     name: Box<AttachmentName>,
     /// Why.
-    source: Box<PluginError>,
+    source: Box<AllocationError>,
 }
 
 /// Attaches one end.
-pub(super) fn attach(paths: &TopologyPaths, end: &FunctionEnd) -> Result<(), AttachError> {
-    end::attach(&State::at(&paths.plugin), end).map_err(|source| AttachError {
+pub(super) fn attach(paths: &TopologyPaths, end: &VfEnd) -> Result<(), AttachError> {
+    end::attach(&State::at(&paths.plugin), end, Kind::vf()).map_err(|source| AttachError {
         node: end.node.clone(),
         interface: end.interface.clone(),
         pool: end.pool.clone(),
@@ -64,7 +65,7 @@ pub(super) fn detach(
 }
 
 /// Removes what commands that were killed left besides.
-pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), PluginError> {
+pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), AllocationError> {
     end::tidy(&State::at(&paths.plugin))
 }
 
@@ -72,12 +73,12 @@ pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), PluginError> {
 pub(super) fn attached(
     paths: &TopologyPaths,
     topology: &TopologyName,
-) -> Result<Vec<AttachmentName>, PluginError> {
+) -> Result<Vec<AttachmentName>, AllocationError> {
     end::attached(&State::at(&paths.plugin), topology)
 }
 
 /// Whether the virtual function of an end is what it was made. What cannot be told counts as no: it is attached anew then.
-pub(super) fn is_intact(paths: &TopologyPaths, end: &FunctionEnd) -> bool {
+pub(super) fn is_intact(paths: &TopologyPaths, end: &VfEnd) -> bool {
     match end::intact(&State::at(&paths.plugin), end) {
         Ok(holding) => holding.is_some(),
         Err(error) => {

@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::kernel::netlink::NetlinkError;
-use pinwire_cni::kernel::netns::{Netns, NetnsError};
-use pinwire_cni::ledger::StateError;
-use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
-use pinwire_cni::observe;
-use pinwire_cni::observe::Observation;
-use pinwire_cni::setting;
-use pinwire_cni::setting::Setting;
-use pinwire_cni::wire;
-use pinwire_cni::wire::{Place, WireEnd};
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::kernel::netlink::NetlinkError;
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::ledger::StateError;
+use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName};
+use pinwire_wiring::observe;
+use pinwire_wiring::observe::Observation;
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::Setting;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, WireEnd};
 
 use super::{functions, parallel, process};
 use crate::change::{Observed, ObservedNode};
@@ -53,7 +53,7 @@ struct End<'a> {
     mac: MacAddress,
     mtu: u32,
     on_host: bool,
-    function: Option<&'a FunctionEnd>,
+    function: Option<&'a VfEnd>,
     wire: Option<&'a WireEnd>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> End<'a> {
         }
     }
 
-    fn of_function(end: &'a FunctionEnd) -> Self {
+    fn of_function(end: &'a VfEnd) -> Self {
         Self {
             name: &end.interface,
             mac: end.mac,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::wire::Place;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::zygote::{Zygote, ZygoteError};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::wire::Place;
 use serde::Serialize;
 
 use super::down::{self, Haste, LeftBehind};

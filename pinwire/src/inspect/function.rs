@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use pinwire_cni::ledger::State;
-use pinwire_cni::machine::cpu::Cpus;
-use pinwire_cni::machine::{PciAddress, Sysfs};
-use pinwire_cni::name::{InterfaceName, MacAddress, NodeName};
-use pinwire_cni::tuning::Tuned;
-use pinwire_cni::vf::vfio_device;
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::machine::cpu::Cpus;
+use pinwire_wiring::machine::{PciAddress, Sysfs};
+use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName};
+use pinwire_wiring::tuning::Tuned;
+use pinwire_wiring::vf::vfio_device;
 use serde::Serialize;
 
 use crate::engine::ObserveError;

@@ -1,12 +1,12 @@
 //! Which of a topology's links are virtual functions, and which pool each is from. Pure; which virtual function each gets is
 //! found out when it is attached.
 
-use pinwire_cni::allocation::end::FunctionEnd;
-use pinwire_cni::annotation::{Link, LinkType, Peer, Plane};
-use pinwire_cni::annotation::{Pool, Pools};
-use pinwire_cni::identity;
-use pinwire_cni::name::{InterfaceName, NodeName};
-use pinwire_cni::wire::DEFAULT_MTU;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::annotation::{Link, LinkType, Peer, Plane};
+use pinwire_wiring::annotation::{Pool, Pools};
+use pinwire_wiring::identity;
+use pinwire_wiring::name::{InterfaceName, NodeName};
+use pinwire_wiring::wire::DEFAULT_MTU;
 
 use super::{DeployError, mac};
 use crate::paths::TopologyPaths;
@@ -46,7 +46,7 @@ pub(super) fn ends(
     topology: &Topology,
     paths: &TopologyPaths,
     pools: &Pools,
-) -> Result<Vec<FunctionEnd>, DeployError> {
+) -> Result<Vec<VfEnd>, DeployError> {
     let (mut wires, mut singles) = (Vec::new(), Vec::new());
     let plan = |node: &Node, link: &Link| end(topology, paths, pools, node, link);
     for node in &topology.nodes {
@@ -89,7 +89,7 @@ fn end(
     pools: &Pools,
     node: &Node,
     link: &Link,
-) -> Result<FunctionEnd, DeployError> {
+) -> Result<VfEnd, DeployError> {
     let mut options = link.vf.clone().unwrap_or_default();
     let (pool, members) = pool(pools, options.pool.as_deref(), link.peer.is_some())
         .map_err(|source| no_pool(node, link, source))?;
@@ -98,7 +98,7 @@ fn end(
         // What is passed on at layer 2 is addressed to somebody else.
         options.promiscuous.get_or_insert(true);
     }
-    Ok(FunctionEnd {
+    Ok(VfEnd {
         topology: topology.name.clone(),
         node: node.name.clone(),
         interface: link.interface.clone(),

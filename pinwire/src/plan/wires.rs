@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::annotation::{Link, LinkType, Peer};
-use pinwire_cni::identity;
-use pinwire_cni::identity::HOST;
-use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
-use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
+use pinwire_wiring::annotation::{Link, LinkType, Peer};
+use pinwire_wiring::identity;
+use pinwire_wiring::identity::HOST;
+use pinwire_wiring::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_wiring::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
 
 use super::mac;
 use crate::paths::TopologyPaths;

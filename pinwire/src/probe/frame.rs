@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use pinwire_cni::name::MacAddress;
+use pinwire_wiring::name::MacAddress;
 
 /// Length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::{AddressFamily, SockaddrLike};
-use pinwire_cni::name::MacAddress;
+use pinwire_wiring::name::MacAddress;
 
 use super::error::Error;
 

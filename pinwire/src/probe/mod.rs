@@ -21,7 +21,7 @@ mod tests;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use pinwire_cni::name::MacAddress;
+use pinwire_wiring::name::MacAddress;
 
 pub use error::Error;
 pub use outcome::{Bucket, Distribution, Outcome};

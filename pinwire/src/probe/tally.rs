@@ -83,7 +83,7 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4};
     use std::time::Duration;
 
-    use pinwire_cni::name::MacAddress;
+    use pinwire_wiring::name::MacAddress;
 
     use super::super::receiver::Arrival;
     use super::*;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::name::MacAddress;
+use pinwire_wiring::name::MacAddress;
 
 use super::batch::Batch;
 use super::interface::Interface;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use pinwire_cni::annotation::Peer;
+use pinwire_wiring::annotation::Peer;
 
 use super::links::{End, peer};
 use super::node::Draft;

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::name::NodeName;
 use pinwire_shim::workload::Workload;
+use pinwire_wiring::name::NodeName;
 
 use super::{Container, resources, security, volume};
 use crate::manifest::pod::{self, PullPolicy, Spec};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::annotation::Plane;
+use pinwire_wiring::annotation::Plane;
 
 use super::node::Draft;
 use super::{policy, routes};

@@ -1,8 +1,8 @@
 //! Links of virtual functions: what each end says of its own, both ends against each other, and every link made one kind.
 
-use pinwire_cni::annotation::tuning::Tuning;
-use pinwire_cni::annotation::{Link, LinkType, Peer};
-use pinwire_cni::annotation::{UserDriver, VFIO, VfOptions};
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::annotation::{Link, LinkType, Peer};
+use pinwire_wiring::annotation::{UserDriver, VFIO, VfOptions};
 
 use super::Topology;
 use super::links::End;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use pinwire_cni::annotation::tuning::Tuning;
-use pinwire_cni::annotation::{Link, LinkType, Peer, Plane};
+use pinwire_wiring::annotation::tuning::Tuning;
+use pinwire_wiring::annotation::{Link, LinkType, Peer, Plane};
 
 use super::functions;
 use super::node::Draft;

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pinwire_cni::annotation;
-use pinwire_cni::annotation::{Forwarding, Link};
-use pinwire_cni::name::{NodeName, TopologyName};
+use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::name::{NodeName, TopologyName};
 
 use super::{Node, container, pod};
 use crate::manifest::read::{self, Dialect};
@@ -17,10 +16,10 @@ use crate::manifest::{PodDocument, annotation, suggest};
 
 const PREFIX: &str = "pinwire.dev/";
 const KNOWN: [&str; 4] = [
-    links::TOPOLOGY,
-    links::LINKS,
-    links::FORWARDING,
-    links::NODE,
+    pinwire_wiring::annotation::TOPOLOGY,
+    pinwire_wiring::annotation::LINKS,
+    pinwire_wiring::annotation::FORWARDING,
+    pinwire_wiring::annotation::NODE,
 ];
 /// Annotations of the design that this version does not carry out.
 const LATER: [&str; 1] = ["pinwire.dev/isolation"];
@@ -74,11 +73,14 @@ pub(super) fn draft(
         );
     }
     let topology = topology_name(document, renamed, report);
-    let named_by = annotations.entry(links::NODE).or(metadata.entry("name"));
+    let named_by = annotations
+        .entry(pinwire_wiring::annotation::NODE)
+        .or(metadata.entry("name"));
     let name: Option<NodeName> = named_by.and_then(|entry| node_name(entry, report));
-    let (links, link_tree) = read_annotation::<Vec<Link>>(annotations, links::LINKS, report)?;
+    let (links, link_tree) =
+        read_annotation::<Vec<Link>>(annotations, pinwire_wiring::annotation::LINKS, report)?;
     let (forwarding, forwarding_tree) =
-        read_annotation::<Forwarding>(annotations, links::FORWARDING, report)?;
+        read_annotation::<Forwarding>(annotations, pinwire_wiring::annotation::FORWARDING, report)?;
     let spec = tree.value("spec");
     let containers = container::build(&written.spec, spec, report);
     pod::check(document, report);
@@ -107,7 +109,7 @@ pub(super) fn draft(
         );
     }
     let topology_place = annotations
-        .get(links::TOPOLOGY)
+        .get(pinwire_wiring::annotation::TOPOLOGY)
         .map_or(metadata.place_of("name"), |tree| tree.place);
     let name_place = named_by.map_or(metadata.place, |entry| entry.value.place);
     Some(Draft {
@@ -190,7 +192,10 @@ fn topology_name(
     report: &mut Report,
 ) -> Option<TopologyName> {
     let metadata = document.tree.value("metadata");
-    match metadata.value("annotations").get(links::TOPOLOGY) {
+    match metadata
+        .value("annotations")
+        .get(pinwire_wiring::annotation::TOPOLOGY)
+    {
         Some(tree) => parse(tree, report),
         None if renamed.is_some() => None,
         None => {
@@ -198,7 +203,10 @@ fn topology_name(
                 "the pod `{}` belongs to no topology",
                 document.pod.metadata.name
             );
-            let hint = format!("add the annotation `{}: NAME`", links::TOPOLOGY);
+            let hint = format!(
+                "add the annotation `{}: NAME`",
+                pinwire_wiring::annotation::TOPOLOGY
+            );
             report.error(metadata.place_of("name"), message).hint(hint);
             None
         }
@@ -211,7 +219,7 @@ fn node_name(entry: &Entry, report: &mut Report) -> Option<NodeName> {
     };
     let hint = format!(
         "the node is named by the pod, or by the annotation `{}: NAME`",
-        links::NODE
+        pinwire_wiring::annotation::NODE
     );
     let name: NodeName = text
         .parse()

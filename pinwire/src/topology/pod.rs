@@ -1,7 +1,6 @@
 //! What of a pod concerns neither its containers nor its part of the topology: names, host name, policies.
 
-use pinwire_cni::annotation;
-use pinwire_cni::name::NodeName;
+use pinwire_wiring::name::NodeName;
 
 use super::RestartPolicy;
 use crate::manifest::PodDocument;
@@ -63,7 +62,13 @@ pub(super) fn check(document: &PodDocument, report: &mut Report) {
         };
         if let Some(name) = name.filter(|name| !valid(name)) {
             // The node's own check has said it already, unless the annotation names the node.
-            if key == "namespace" || document.pod.metadata.annotations.contains_key(links::NODE) {
+            if key == "namespace"
+                || document
+                    .pod
+                    .metadata
+                    .annotations
+                    .contains_key(pinwire_wiring::annotation::NODE)
+            {
                 let place = document.tree.value("metadata").place_of(key);
                 report.error(
                     place,

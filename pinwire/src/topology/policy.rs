@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use pinwire_cni::annotation::{Protocol, Rule};
-use pinwire_cni::name::InterfaceName;
+use pinwire_wiring::annotation::{Protocol, Rule};
+use pinwire_wiring::name::InterfaceName;
 
 use super::node::Draft;
 use super::routes::{TABLE_LOCAL, TABLE_MAIN, check_interface, check_table};

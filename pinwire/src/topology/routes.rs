@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::annotation::{Destination, Route};
-use pinwire_cni::name::InterfaceName;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::annotation::{Destination, Route};
+use pinwire_wiring::name::InterfaceName;
 
 use super::node::Draft;
 use crate::manifest::report::Report;

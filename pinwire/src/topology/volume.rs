@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-use pinwire_cni::name::NodeName;
 use pinwire_shim::workload::{HostPath, Mount, MountSource};
+use pinwire_wiring::name::NodeName;
 
 use crate::manifest::pod::{Container, HostPathType, HostPathVolume, Medium, Spec, Volume};
 use crate::manifest::report::Report;

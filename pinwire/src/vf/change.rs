@@ -4,10 +4,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pinwire_cni::allocation::inventory;
-use pinwire_cni::annotation::VFIO;
-use pinwire_cni::ledger::Holding;
-use pinwire_cni::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
+use pinwire_wiring::allocation::inventory;
+use pinwire_wiring::annotation::VFIO;
+use pinwire_wiring::ledger::Holding;
+use pinwire_wiring::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 
 use super::{Functions, FunctionsError, title};
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use pinwire::pools;
-use pinwire_cni::annotation::Pools;
+use pinwire_wiring::annotation::Pools;
 
 #[test]
 fn the_example_is_a_file_of_pools() {

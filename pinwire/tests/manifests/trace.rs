@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use pinwire::topology::{Node, Topology};
-use pinwire_cni::annotation::{Destination, Peer, Route, Rule};
+use pinwire_wiring::annotation::{Destination, Peer, Route, Rule};
 
 /// The nodes that a UDP packet passes through to the node that has the address, or has it on a subnet of its own.
 pub(crate) fn path(

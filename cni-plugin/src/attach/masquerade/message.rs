@@ -7,7 +7,7 @@ use netlink_packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_CREATE, NLM_F_EXCL, NetlinkSerializable,
 };
 
-use crate::kernel::netlink::NFTABLES;
+use pinwire_wiring::kernel::netlink::NFTABLES;
 
 /// Name of the table.
 pub(super) const TABLE: &str = "pinwire";

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::{ConfigurationError, Fields, POD_ANNOTATIONS, addresses, mtu};
-use crate::machine::PciAddress;
-use crate::name::MacAddress;
+use pinwire_wiring::machine::PciAddress;
+use pinwire_wiring::name::MacAddress;
 
 /// What the runtime knows of this very attachment.
 #[derive(Default)]

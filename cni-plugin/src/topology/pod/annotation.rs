@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 
 use super::{Pod, PodError, mtu};
-use crate::annotation::{FORWARDING, LINKS, Link, LinkType, NODE, Peer, TOPOLOGY};
 use crate::cni::arguments::Arguments;
 use crate::cni::json;
-use crate::identity::HOST;
+use pinwire_wiring::annotation::{FORWARDING, LINKS, Link, LinkType, NODE, Peer, TOPOLOGY};
+use pinwire_wiring::identity::HOST;
 
 /// The start of all annotations of ours.
 const PREFIX: &str = "pinwire.dev/";
@@ -219,7 +219,7 @@ fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::{DeserializeOwned, Link, json};
-    use crate::annotation::Forwarding;
+    use pinwire_wiring::annotation::Forwarding;
 
     fn same<T: DeserializeOwned + PartialEq + std::fmt::Debug>(text: &str) {
         let by_yaml: T =

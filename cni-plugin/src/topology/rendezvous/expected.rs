@@ -1,13 +1,14 @@
 //! What ought to be there for a pod by now, given who else is there. Changes nothing.
 
 use super::nodes;
-use crate::annotation::{Link, LinkType, Peer};
+use crate::cni::attachment::Kind;
 use crate::cni::error::PluginError;
-use crate::ledger::State;
-use crate::setting::Setting;
 use crate::topology::agreement::names;
 use crate::topology::pod::Pod;
 use crate::topology::readiness::{Interfaces, ready};
+use pinwire_wiring::annotation::{Link, LinkType, Peer};
+use pinwire_wiring::ledger::State;
+use pinwire_wiring::setting::Setting;
 
 /// What a pod's namespace ought to have been told by now, given the links that exist.
 pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Result<Vec<Setting>, PluginError> {
@@ -29,11 +30,11 @@ pub(crate) fn links<'a>(
         let there = match peer {
             Peer::Host(_) => true,
             Peer::Node { interface, .. } => {
-                let other = state.node(&pod.peer_key(peer))?;
+                let other = state.node::<Kind>(&pod.peer_key(peer))?;
                 let other = other.filter(|other| other.netns.open().is_some());
                 let far = other
                     .as_ref()
-                    .and_then(|other| other.pod()?.link(interface));
+                    .and_then(|other| other.kind.pod()?.link(interface));
                 far.is_some_and(|far| far.peer.as_ref().is_some_and(|far| names(far, pod, link)))
             }
         };

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::far;
-use crate::annotation::Peer;
+use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::error::PluginError;
-use crate::kernel::inside::Inside;
-use crate::kernel::netns::Netns;
-use crate::ledger::{Attachment, NodeKey, State};
 use crate::topology::agreement::{Disagreement, agree};
 use crate::topology::pod::Pod;
-use crate::wire::{Place, Sockets};
+use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::ledger::{NodeKey, State};
+use pinwire_wiring::wire::{Place, Sockets};
 
 /// Claimants whose namespaces stay open: a process may have 1024 descriptors by default.
 const OPEN: usize = 64;
@@ -34,9 +35,9 @@ pub(super) fn check_node(
     attachment: &Attachment,
     pod: &Pod,
 ) -> Result<Vec<(Attachment, Netns)>, PluginError> {
-    if let Some(other) = state.node(&pod.key())?
+    if let Some(other) = state.node::<Kind>(&pod.key())?
         && other.name != attachment.name
-        && let Some(other_pod) = other.pod()
+        && let Some(other_pod) = other.kind.pod()
         && other.netns.open().is_some()
     {
         return Err(PluginError::SameNode {
@@ -49,8 +50,8 @@ pub(super) fn check_node(
         });
     }
     let mut claimants = Vec::new();
-    for (_, other) in state.claims(&pod.key())? {
-        let Some(other_pod) = other.pod().filter(|_| other.name != attachment.name) else {
+    for (_, other) in state.claims::<Kind>(&pod.key())? {
+        let Some(other_pod) = other.kind.pod().filter(|_| other.name != attachment.name) else {
             continue;
         };
         let ours = |peer: &Peer| matches!(peer, Peer::Node { node, .. } if *node == pod.node);
@@ -85,7 +86,7 @@ pub(super) fn neighbours(
         }
         if !neighbours.contains_key(&key)
             && let Some((other, netns)) = resident(state, &key, &mut claimants)?
-            && let Some(other_pod) = other.pod().cloned()
+            && let Some(other_pod) = other.kind.pod().cloned()
         {
             sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
             let neighbour = Neighbour {
@@ -109,7 +110,7 @@ fn resident(
 ) -> Result<Option<(Attachment, Netns)>, PluginError> {
     let is_it = |known: &(Attachment, Netns)| {
         let (attachment, _) = known;
-        attachment.pod().is_some_and(|pod| pod.key() == *node)
+        attachment.kind.pod().is_some_and(|pod| pod.key() == *node)
             && state.is_node(node, &attachment.name)
     };
     if let Some(position) = known.iter().position(is_it) {
@@ -126,12 +127,12 @@ fn contest(
     pod: &Pod,
     (key, peer): (&NodeKey, &Peer),
 ) -> Result<(), PluginError> {
-    let Some(other) = state.claim(key, far(peer))? else {
+    let Some(other) = state.claim::<Kind>(key, far(peer))? else {
         return Ok(());
     };
     let claims =
         |other: &Pod| other.key() != pod.key() && other.peers().any(|(_, found)| found == peer);
-    match other.pod() {
+    match other.kind.pod() {
         Some(other_pod)
             if other.name != attachment.name
                 && claims(other_pod)

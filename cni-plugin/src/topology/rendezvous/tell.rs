@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::neighbour::Neighbour;
 use super::{Meeting, far};
-use crate::annotation::{Peer, Plane};
 use crate::cni::error::PluginError;
-use crate::kernel::inside::Inside;
-use crate::ledger::NodeKey;
-use crate::name::InterfaceName;
-use crate::setting;
-use crate::setting::Setting;
 use crate::topology::pod::Pod;
 use crate::topology::readiness::{Interfaces, ready, renewed};
-use crate::wire::{Place, Sockets, WireEnd};
+use pinwire_wiring::annotation::{Peer, Plane};
+use pinwire_wiring::kernel::inside::Inside;
+use pinwire_wiring::ledger::NodeKey;
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::setting;
+use pinwire_wiring::setting::Setting;
+use pinwire_wiring::wire::{Place, Sockets, WireEnd};
 
 /// Tells the pod's namespace its own sysctls. Links have to come later: they take what is said of `default` from there.
 pub(super) fn namespace(
@@ -37,7 +37,7 @@ pub(super) fn own(
     let existing: Interfaces = meetings
         .iter()
         .map(|meeting| meeting.link)
-        .chain(pod.functions())
+        .chain(pod.vfs())
         .map(|link| link.interface.clone())
         .collect();
     let mut settings = ready(settings, &pod.links, &existing);

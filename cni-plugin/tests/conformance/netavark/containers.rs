@@ -1,8 +1,8 @@
 //! Containers in networks: what they get, whom they reach, what is left.
 
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::observe::observe;
-use pinwire_cni::wire;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::wire;
 use serde_json::{Value, json};
 
 use super::call::{Call, exec, network, with};

@@ -3,7 +3,7 @@
 
 use nix::libc::SIGKILL;
 use pinwire_cni::cni::gc;
-use pinwire_cni::ledger::State;
+use pinwire_wiring::ledger::State;
 use serde_json::json;
 
 use super::call::{Call, exec, network, with};

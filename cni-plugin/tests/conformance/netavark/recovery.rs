@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use pinwire_cni::cni::gc;
-use pinwire_cni::kernel::netns::Netns;
-use pinwire_cni::ledger::State;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::ledger::State;
 use serde_json::json;
 
 use super::call::{Call, exec, network, with};

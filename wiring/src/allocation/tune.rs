@@ -1,0 +1,196 @@
+//! The tuning of a virtual function: what its interface was is written down with the rest, it is told on the host, where it is
+//! down most often and no driver has to stop for it, and read back in the container, where it is up. Its interrupts come last:
+//! a driver may have asked for other vectors until then.
+
+use super::check::VfDifference;
+use super::error::AllocationError;
+use crate::annotation::tuning::Tuning;
+use crate::fault::step;
+use crate::kernel::netns::Netns;
+use crate::ledger::{Before, Holding, State};
+use crate::machine::cpu::Cpus;
+use crate::machine::{PciAddress, Sysfs};
+use crate::tuning::{Interrupts, Mismatch, Tuned, Tuner, TuningError};
+use crate::vf::{Device, device};
+
+/// Where the kernel shows its interrupts.
+const PROC: &str = "/proc";
+
+/// Reads what an interface is tuned to, before the first change, and finds out what of a tuning its driver supports. Returns
+/// the keys of the rest, which is an error if `strict`.
+pub(super) fn look(
+    sysfs: &Sysfs,
+    tuning: &Tuning,
+    strict: bool,
+    holding: &mut Holding,
+) -> Result<Vec<String>, TuningError> {
+    let device = holding.before.as_ref();
+    let device = device.and_then(|before| before.device.clone());
+    let interface = device.as_ref().map_or_else(
+        || holding.function.to_string(),
+        |device| device.name.clone(),
+    );
+    let (wanted, mut unsupported) = match &device {
+        None => (Tuned::default(), keys(tuning)),
+        Some(device) => {
+            let reading = Tuner::here(device.index, &device.name)?.read()?;
+            if let Some(before) = &mut holding.before {
+                before.tuned = Some(reading.record());
+            }
+            reading.resolve(tuning, &device.name)?
+        }
+    };
+    if let Some(cpus) = &tuning.interrupts {
+        Interrupts::of(sysfs, PROC).check(cpus)?;
+        if device.is_none() || sysfs.interrupts(holding.function)?.is_empty() {
+            unsupported.push(INTERRUPTS.to_owned());
+        } else {
+            holding.interrupts = Some(cpus.clone());
+        }
+    }
+    if strict && !unsupported.is_empty() {
+        return Err(TuningError::Unsupported {
+            what: unsupported,
+            interface,
+        });
+    }
+    holding.tuned = Some(wanted).filter(|wanted| !wanted.is_empty());
+    Ok(unsupported)
+}
+
+/// The key of the interrupts' CPUs.
+const INTERRUPTS: &str = "interrupts";
+
+/// All keys of a tuning but the interrupts.
+fn keys(tuning: &Tuning) -> Vec<String> {
+    let numbers = tuning.numbers().into_iter();
+    let numbers = numbers.map(|(number, _)| number.to_string());
+    let offloads = tuning.offloads.keys();
+    let offloads = offloads.map(|offload| format!("offloads.{offload}"));
+    numbers.chain(offloads).collect()
+}
+
+/// Tells the interface, which is at home.
+pub(super) fn tell(holding: &Holding) -> Result<(), TuningError> {
+    let before = holding.before.as_ref();
+    let (Some(wanted), Some(device)) = (
+        &holding.tuned,
+        before.and_then(|before| before.device.as_ref()),
+    ) else {
+        return Ok(());
+    };
+    let mut tuner = Tuner::here(device.index, &device.name)?;
+    let now = tuner.read()?;
+    tuner.tune(&now, wanted, step)
+}
+
+/// Reads the tuning of an interface back that has arrived in its container, and moves its interrupts.
+pub(super) fn settle(
+    state: &State,
+    sysfs: &Sysfs,
+    holding: &mut Holding,
+    netns: &Netns,
+    device: Option<&Device>,
+) -> Result<(), AllocationError> {
+    let Some(device) = device else { return Ok(()) };
+    if let Some(wanted) = &holding.tuned {
+        let verified =
+            Tuner::of(netns, device.index, &device.name).and_then(|mut tuner| tuner.verify(wanted));
+        verified?;
+    }
+    match holding.interrupts.clone() {
+        Some(cpus) => move_interrupts(state, sysfs, holding, &cpus),
+        None => Ok(()),
+    }
+}
+
+/// Moves the interrupts, after it was written down where they were.
+fn move_interrupts(
+    state: &State,
+    sysfs: &Sysfs,
+    holding: &mut Holding,
+    cpus: &Cpus,
+) -> Result<(), AllocationError> {
+    // Whoever changes what is written down has the lock.
+    let _locks = state.lock_physical(vec![holding.physical])?;
+    step();
+    let interrupts = Interrupts::of(sysfs, PROC);
+    let before = interrupts.read(holding.function);
+    let before = before?;
+    let wanted = before.keys().map(|interrupt| (*interrupt, cpus.clone()));
+    let wanted = wanted.collect();
+    if let Some(recorded) = &mut holding.before {
+        recorded.interrupts = before;
+    }
+    state.hold(holding)?;
+    step();
+    let moved = interrupts.set(holding.function, &wanted, step);
+    Ok(moved?)
+}
+
+/// Makes the tuning of an interface that is at home what it was. Goes on after errors and returns the first.
+pub(super) fn restore(
+    sysfs: &Sysfs,
+    before: &Before,
+    function: PciAddress,
+    device: &Device,
+) -> Result<(), TuningError> {
+    let moved = match before.interrupts.is_empty() {
+        true => Ok(()),
+        false => Interrupts::of(sysfs, PROC).restore(function, &before.interrupts, step),
+    };
+    let Some(tuned) = &before.tuned else {
+        return moved;
+    };
+    let mut tuner = Tuner::here(device.index, &device.name)?;
+    let now = tuner.read()?;
+    tuner.tune(&now, tuned, step).and(moved)
+}
+
+/// Checks the tuning of a virtual function whose interface is in its container.
+pub(super) fn check(sysfs: &Sysfs, holding: &Holding) -> Result<(), AllocationError> {
+    if let Some(wanted) = &holding.tuned
+        && let Some((netns, device)) = find(holding)?
+    {
+        let mismatch = Tuner::of(&netns, device.index, &device.name)
+            .and_then(|mut tuner| tuner.mismatch(wanted));
+        if let Some(mismatch) = mismatch? {
+            return Err(VfDifference::Tuning {
+                what: format!("the virtual function {}", holding.function),
+                mismatch,
+            }
+            .into());
+        }
+    }
+    let Some(cpus) = &holding.interrupts else {
+        return Ok(());
+    };
+    let found = Interrupts::of(sysfs, PROC).read(holding.function);
+    let found = found?;
+    match found.into_iter().find(|(_, found)| found != cpus) {
+        None => Ok(()),
+        Some((interrupt, found)) => Err(VfDifference::Tuning {
+            what: format!(
+                "interrupt {interrupt} of the virtual function {}",
+                holding.function
+            ),
+            mismatch: Mismatch {
+                key: INTERRUPTS.to_owned(),
+                wanted: cpus.to_string(),
+                found: found.to_string(),
+            },
+        }
+        .into()),
+    }
+}
+
+/// The interface in its container. That it is not there is for others to find.
+fn find(holding: &Holding) -> Result<Option<(Netns, Device)>, AllocationError> {
+    let function = holding.function;
+    let Some(netns) = holding.netns.open() else {
+        return Ok(None);
+    };
+    let found = device::find(&netns, function);
+    let found = found.map_err(|source| AllocationError::Look { function, source })?;
+    Ok(found.map(|device| (netns, device)))
+}
