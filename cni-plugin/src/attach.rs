@@ -3,6 +3,7 @@
 //! Traffic is routed: the host's end has the gateway's address by itself, the container sends everything through it,
 //! and the host has a route to each of the container's addresses. No bridge, no names to choose.
 
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use crate::cni::attachment::{Attachment, Kind};
@@ -13,23 +14,21 @@ use crate::cni::result::{Dns, Interface, Outcome};
 use pinwire_wiring::fault::step;
 use pinwire_wiring::kernel::inside::Inside;
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::kernel::sysctl::SysctlKey;
 use pinwire_wiring::ledger::{AttachmentName, NetnsRecord, State};
 use pinwire_wiring::observe;
 use pinwire_wiring::observe::ObservedRoute;
+use pinwire_wiring::setting::{self, Setting};
 use pinwire_wiring::wire;
 use pinwire_wiring::wire::{Sockets, WireEnd};
 
-mod forwarding;
 pub mod masquerade;
-mod message;
 mod plan;
 mod request;
 pub mod vf;
 
-pub use message::TellError;
-pub(crate) use message::{raise, settle, tell};
 pub use plan::Plan;
-pub(crate) use plan::{EndPlan, HOST_GROUP, altname, free_metric, give_way, host_end, route};
+pub(crate) use plan::{HOST_GROUP, altname, free_metric, give_way, host_end};
 pub use request::{Addressing, Request};
 
 /// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.
@@ -75,13 +74,14 @@ fn build(
     let mut plan = plan.clone();
     state.write(attachment)?;
     step();
-    forwarding::enable(&plan, sockets)?;
-    tell(&mut sockets.of(&outside)?.socket, &outside, &plan.outside())?;
+    setting::apply_by(sockets.of(&outside)?, &plan.outside())?;
     step();
-    tell(&mut sockets.of(&inside)?.socket, &inside, &plan.inside())?;
+    setting::apply_by(sockets.of(&inside)?, &plan.inside())?;
     if plan.has_v6() {
-        settle(&mut sockets.of(&outside)?.socket, &outside, true)?;
-        settle(&mut sockets.of(&inside)?.socket, &inside, false)?;
+        settle(sockets.of(&outside)?, &outside, |_| true)?;
+        // A container's link-local address may be a second in coming.
+        let counts = |address: &Ipv6Addr| !address.is_unicast_link_local();
+        settle(sockets.of(&inside)?, &inside, counts)?;
     }
     step();
     if request.masquerade {
@@ -112,11 +112,38 @@ fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
     wire::create_all_by(sockets, std::slice::from_ref(&plan.wire))?;
     step();
     let [inside, outside] = &plan.wire.ends;
-    forwarding::prepare(sockets.of(outside)?, outside)?;
-    raise(&mut sockets.of(outside)?.socket, outside)?;
-    raise(&mut sockets.of(inside)?.socket, inside)?;
+    let up = |end: &WireEnd| Setting::LinkUp {
+        interface: end.interface.clone(),
+    };
+    setting::apply_by(sockets.of(outside)?, &[without_dad(outside), up(outside)])?;
+    setting::apply_by(sockets.of(inside)?, &[up(inside)])?;
     step();
     Ok(())
+}
+
+/// The host's link-local address, without which the host asks for no neighbour behind its end (`ndisc_solicit`,
+/// net/ipv6/ndisc.c), needs no second for duplicate address detection, as nobody else can have it: before the end is up.
+fn without_dad(end: &WireEnd) -> Setting {
+    let name = end.interface.as_str();
+    Setting::Sysctl {
+        key: SysctlKey::from_parts(&["net", "ipv6", "conf", name, "accept_dad"]),
+        value: "0".into(),
+        if_present: true,
+    }
+}
+
+/// Waits until an end is in operation and those of its IPv6 addresses that count are usable: workers of the kernel see to both,
+/// and until then the end answers nobody who asks for a neighbour, who waits a second before asking again.
+fn settle(
+    inside: &mut Inside,
+    end: &WireEnd,
+    counts: impl Fn(&Ipv6Addr) -> bool,
+) -> Result<(), PluginError> {
+    let settled = setting::settle_link(&mut inside.socket, end.interface.as_str(), counts);
+    settled.map_err(|source| PluginError::Settle {
+        end: Box::new(end.clone()),
+        source,
+    })
 }
 
 /// The addresses of a request: those that are given or that the IPAM plugin reserves, which goes on while `connect` works if

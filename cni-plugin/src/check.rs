@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::attach;
+use crate::attach::Plan;
 use crate::attach::vf::VfPlan;
-use crate::attach::{EndPlan, Plan};
 use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::delegate::Delegate;
 use crate::cni::error::PluginError;
@@ -15,8 +15,8 @@ use pinwire_wiring::allocation;
 use pinwire_wiring::annotation::Peer;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::ledger::State;
-use pinwire_wiring::observe::{Observation, ObservedLink, observe};
-use pinwire_wiring::setting;
+use pinwire_wiring::observe::{Observation, observe};
+use pinwire_wiring::setting::{self, Setting};
 use pinwire_wiring::wire::{self, Expected, Place, WireEnd, check_end};
 
 mod difference;
@@ -80,11 +80,8 @@ fn check_vf(
 ) -> Result<(), PluginError> {
     let place = Place::Netns(attachment.netns.path.clone());
     for holding in allocation::check::check(state, &attachment.name, &place, found)? {
-        let Some(end) = holding.end(place.clone()) else {
-            continue;
-        };
-        if let Some(link) = found.link(&end.altname) {
-            check_told(found, link, &end, &plan.end())?;
+        if let Some(inside) = &holding.inside {
+            check_settings(found, &plan.settings(&inside.name))?;
         }
     }
     Ok(())
@@ -124,15 +121,15 @@ fn check_interface(
             .unwrap_or(inside.mac),
         mtu: reported.mtu.unwrap_or(plan.wire.mtu),
     };
-    let link = check_end(found, inside, expected, true)?;
-    check_told(found, link, inside, &plan.inside())?;
+    check_end(found, inside, expected, true)?;
+    check_settings(found, &plan.inside())?;
     check_tuning(inside)?;
     let expected = Expected {
         mac: outside.mac,
         mtu: plan.wire.mtu,
     };
-    let link = check_end(host, outside, expected, true)?;
-    Ok(check_told(host, link, outside, &plan.outside())?)
+    check_end(host, outside, expected, true)?;
+    Ok(check_settings(host, &plan.outside())?)
 }
 
 fn check_node(
@@ -192,31 +189,12 @@ fn check_tuning(end: &WireEnd) -> Result<(), PluginError> {
     }
 }
 
-/// Checks addresses and routes of an end.
-fn check_told(
-    found: &Observation,
-    link: &ObservedLink,
-    end: &WireEnd,
-    plan: &EndPlan,
-) -> Result<(), Difference> {
-    let boxed = || Box::new(end.clone());
-    for (address, _) in &plan.addresses {
-        if !found.addresses_of(link).any(|other| other == *address) {
-            return Err(Difference::Address {
-                end: boxed(),
-                address: *address,
-            });
-        }
+/// Checks that settings stand.
+fn check_settings(found: &Observation, settings: &[Setting]) -> Result<(), Difference> {
+    match setting::missing(found, settings).next() {
+        None => Ok(()),
+        Some(setting) => Err(Difference::Lost {
+            setting: Box::new(setting.clone()),
+        }),
     }
-    for route in &plan.routes {
-        let expected = route.expected();
-        let mut routes = found.routes.iter();
-        if !routes.any(|other| other.is(&expected, Some(link.index))) {
-            return Err(Difference::Route {
-                end: boxed(),
-                to: route.to,
-            });
-        }
-    }
-    Ok(())
 }

@@ -187,6 +187,32 @@ pub struct Route {
     /// Metric; lower is preferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
+    /// Maximum transmission unit along the path, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// Maximum segment size that TCP advertises, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advmss: Option<u32>,
+    /// Scope (`rt_scope_t`, linux/rtnetlink.h); follows from the route unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<u8>,
+}
+
+impl Route {
+    /// A route to a destination, of which nothing else is said.
+    pub fn to(destination: IpNet) -> Self {
+        Self {
+            to: Destination::Prefix(destination),
+            via: None,
+            interface: None,
+            source: None,
+            table: None,
+            metric: None,
+            mtu: None,
+            advmss: None,
+            scope: None,
+        }
+    }
 }
 
 /// The destination of a route.
@@ -196,6 +222,16 @@ pub enum Destination {
     Default,
     /// One prefix.
     Prefix(IpNet),
+}
+
+impl Destination {
+    /// The prefix; none for all addresses, however that is written.
+    pub fn prefix(self) -> Option<IpNet> {
+        match self {
+            Self::Prefix(prefix) if prefix.prefix_len() > 0 => Some(prefix),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Destination {

@@ -80,7 +80,7 @@ impl ObservedRoute {
             .or(v6.then_some(DEFAULT_METRIC_V6))
             .unwrap_or(0);
         self.v6 == v6
-            && self.to == route.to
+            && self.to.prefix() == route.to.prefix()
             && self.via == route.via
             && (index.is_none() || self.index == index)
             && (route.source.is_none() || self.source == route.source)

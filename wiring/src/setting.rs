@@ -63,6 +63,9 @@ pub enum Setting {
         interface: InterfaceName,
         /// The address and its prefix length.
         address: IpNet,
+        /// Without the route to its network that the kernel makes otherwise (`IFA_F_NOPREFIXROUTE`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
     },
     /// An interface has an alternative name, the mark of ownership ([`crate::wire`]).
     AltName {
@@ -130,7 +133,9 @@ impl fmt::Display for Setting {
             Self::LoopbackUp => formatter.write_str("interface lo up"),
             Self::LinkUp { interface } => write!(formatter, "interface {interface} up"),
             Self::GroupUp { group } => write!(formatter, "interfaces of group {group} up"),
-            Self::Address { interface, address } => {
+            Self::Address {
+                interface, address, ..
+            } => {
                 write!(formatter, "address {address} on {interface}")
             }
             Self::AltName { interface, name } => {
@@ -174,8 +179,16 @@ fn write_route(formatter: &mut fmt::Formatter<'_>, route: &Route) -> fmt::Result
     if let Some(table) = route.table {
         write!(formatter, " table {table}")?;
     }
-    if let Some(metric) = route.metric {
-        write!(formatter, " metric {metric}")?;
+    let numbers = [
+        ("metric", route.metric),
+        ("mtu", route.mtu),
+        ("advmss", route.advmss),
+        ("scope", route.scope.map(u32::from)),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            write!(formatter, " {name} {number}")?;
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the two ends of an attached interface are told. Pure.
+//! What the namespaces of an attached interface are told. Pure.
 
 use std::net::IpAddr;
 
@@ -9,15 +9,15 @@ use super::Request;
 use crate::cni::result::{Address, ResultRoute};
 use pinwire_wiring::annotation::{Destination, Route};
 use pinwire_wiring::identity::{ALTNAME_PREFIX, hexadecimal};
+use pinwire_wiring::kernel::sysctl::SysctlKey;
 use pinwire_wiring::ledger::AttachmentName;
 use pinwire_wiring::name::{InterfaceName, MacAddress};
 use pinwire_wiring::observe::{DEFAULT_METRIC_V6, MAIN_TABLE, ObservedRoute};
+use pinwire_wiring::setting::Setting;
 use pinwire_wiring::wire::{Place, Wire, WireEnd};
 
 /// The group of all attached interfaces, by which nftables tells the host's ends from the way out of the host: "pwin".
 pub(crate) const HOST_GROUP: u32 = 0x7077_696e;
-/// Scope of a route to what is on the link itself (`RT_SCOPE_LINK`).
-const SCOPE_LINK: u8 = 253;
 
 /// An attached interface: its wire, and the addresses and routes of the container's end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,56 +32,6 @@ pub struct Plan {
     /// Whether what leaves the host gets the host's address; said just before it is so, since another attachment may have
     /// the same addresses until then.
     pub masquerade: bool,
-}
-
-/// What one end is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EndPlan {
-    /// Addresses; with `true`, no route to the address's network comes with it.
-    pub(crate) addresses: Vec<(IpNet, bool)>,
-    /// Routes, in order.
-    pub(crate) routes: Vec<EndRoute>,
-}
-
-/// A route by one end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EndRoute {
-    pub(crate) to: IpNet,
-    pub(crate) via: Option<IpAddr>,
-    pub(crate) source: Option<IpAddr>,
-    pub(crate) scope: Option<u8>,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) advmss: Option<u32>,
-    pub(crate) priority: Option<u32>,
-    pub(crate) table: Option<u32>,
-}
-
-impl EndRoute {
-    fn new(to: IpNet, via: Option<IpAddr>, source: Option<IpAddr>) -> Self {
-        Self {
-            to,
-            via,
-            source,
-            scope: None,
-            mtu: None,
-            advmss: None,
-            priority: None,
-            table: None,
-        }
-    }
-
-    /// The route as it is looked for in what is observed.
-    pub(crate) fn expected(&self) -> Route {
-        Route {
-            to: destination(self.to),
-            // Which family a default route is of follows from these two.
-            via: self.via,
-            source: self.source,
-            interface: None,
-            table: self.table,
-            metric: self.priority,
-        }
-    }
 }
 
 impl Plan {
@@ -115,8 +65,12 @@ impl Plan {
 
     /// Whether the container has IPv6 addresses.
     pub(crate) fn has_v6(&self) -> bool {
+        self.has(IpAddr::is_ipv6)
+    }
+
+    fn has(&self, family: fn(&IpAddr) -> bool) -> bool {
         let mut addresses = self.addresses.iter();
-        addresses.any(|address| address.address.addr().is_ipv6())
+        addresses.any(|address| family(&address.address.addr()))
     }
 
     /// The container's addresses, without their networks.
@@ -127,59 +81,116 @@ impl Plan {
             .collect()
     }
 
-    /// What the container's end is told. The network of an address is behind the gateway, which alone is on the link.
-    pub(crate) fn inside(&self) -> EndPlan {
-        let mut end = EndPlan::default();
+    /// What the container's namespace is told. The network of an address is behind the gateway, which alone is on the link.
+    pub(crate) fn inside(&self) -> Vec<Setting> {
+        let end = &self.wire.ends[0].interface;
+        let (mut settings, mut routes) = (Vec::new(), Vec::new());
+        if self.has_v6() {
+            // Runtimes make namespaces with IPv6 off where the first network has none.
+            let key = ["net", "ipv6", "conf", end.as_str(), "disable_ipv6"];
+            settings.push(sysctl(&key, "0"));
+        }
         for Address {
             address, gateway, ..
         } in &self.addresses
         {
-            end.addresses.push((*address, gateway.is_some()));
+            settings.push(Setting::Address {
+                interface: end.clone(),
+                address: *address,
+                alone: gateway.is_some(),
+            });
             let Some(gateway) = *gateway else { continue };
-            let source = Some(address.addr());
-            let on_link = EndRoute {
-                scope: gateway.is_ipv4().then_some(SCOPE_LINK),
-                ..EndRoute::new(gateway.into(), None, source)
+            let by_source = |to| Route {
+                source: Some(address.addr()),
+                ..Route::to(to)
             };
-            let network = EndRoute::new(address.trunc(), Some(gateway), source);
-            let alone = address.prefix_len() == address.max_prefix_len();
-            end.routes.push(on_link);
-            end.routes
-                .extend((!alone && network.to != IpNet::from(gateway)).then_some(network));
+            routes.push(by_source(gateway.into()));
+            let network = address.trunc();
+            let single = address.prefix_len() == address.max_prefix_len();
+            if !single && network != IpNet::from(gateway) {
+                routes.push(Route {
+                    via: Some(gateway),
+                    ..by_source(network)
+                });
+            }
         }
-        // A default route of a family takes its source from the address, which also says its family.
-        end.routes.extend(self.routes.iter().map(route));
-        let mut seen: Vec<EndRoute> = Vec::new();
-        end.routes.retain(|route| {
-            let new = !seen.contains(route);
-            seen.push(route.clone());
-            new
-        });
-        end
+        routes.extend(self.routes.iter().map(route));
+        settings.extend(by(end, routes));
+        settings
     }
 
-    /// What the host's end is told.
-    pub(crate) fn outside(&self) -> EndPlan {
-        let mut end = EndPlan::default();
+    /// What the host's namespace is told.
+    pub(crate) fn outside(&self) -> Vec<Setting> {
+        let end = &self.wire.ends[1].interface;
+        let (mut settings, mut routes) = (Vec::new(), Vec::new());
+        if self.has(IpAddr::is_ipv4) {
+            settings.push(sysctl(&["net", "ipv4", "ip_forward"], "1"));
+        }
+        if self.has_v6() {
+            let key = ["net", "ipv6", "conf", "all", "forwarding"];
+            settings.push(sysctl(&key, "1"));
+        }
         for Address {
             address, gateway, ..
         } in &self.addresses
         {
             if let Some(gateway) = gateway {
-                let gateway = (IpNet::from(*gateway), false);
-                if !end.addresses.contains(&gateway) {
-                    end.addresses.push(gateway);
+                let gateway = Setting::Address {
+                    interface: end.clone(),
+                    address: IpNet::from(*gateway),
+                    alone: false,
+                };
+                if !settings.contains(&gateway) {
+                    settings.push(gateway);
                 }
             }
-            let to = IpNet::from(address.addr());
-            let scope = address.addr().is_ipv4().then_some(SCOPE_LINK);
-            end.routes.push(EndRoute {
-                scope,
-                ..EndRoute::new(to, None, *gateway)
+            routes.push(Route {
+                source: *gateway,
+                ..Route::to(address.addr().into())
             });
         }
-        end
+        settings.extend(by(end, routes));
+        settings
     }
+}
+
+/// What a virtual function's interface is told: the network of each address is on the link.
+pub(super) fn on_link(
+    end: &InterfaceName,
+    addresses: &[Address],
+    routes: &[ResultRoute],
+) -> Vec<Setting> {
+    let addresses = addresses.iter().map(|address| Setting::Address {
+        interface: end.clone(),
+        address: address.address,
+        alone: false,
+    });
+    let routes = routes.iter().map(route).collect();
+    addresses.chain(by(end, routes)).collect()
+}
+
+/// A sysctl that must be there.
+pub(super) fn sysctl(key: &[&str], value: &'static str) -> Setting {
+    Setting::Sysctl {
+        key: SysctlKey::from_parts(key),
+        value: value.into(),
+        if_present: false,
+    }
+}
+
+/// Routes by an interface, none twice.
+fn by(end: &InterfaceName, routes: Vec<Route>) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for route in routes {
+        let setting = Setting::Route(Route {
+            interface: Some(end.clone()),
+            ..route
+        });
+        if !settings.contains(&setting) {
+            settings.push(setting);
+        }
+    }
+    settings
 }
 
 /// Routes, of which those without a next hop go by the gateway of their family, if there is one.
@@ -217,30 +228,24 @@ pub(crate) fn free_metric(
     first: u32,
     there: &[ObservedRoute],
 ) -> Option<u32> {
-    let (v6, to) = (to.addr().is_ipv6(), destination(to));
-    let same = |route: &&ObservedRoute| route.to == to && route.v6 == v6 && route.table == table;
+    let (v6, to) = (to.addr().is_ipv6(), Destination::Prefix(to).prefix());
+    let same =
+        |route: &&ObservedRoute| route.to.prefix() == to && route.v6 == v6 && route.table == table;
     let metric = |route: &ObservedRoute| route.metric.unwrap_or(0);
     let taken: Vec<u32> = there.iter().filter(same).map(metric).collect();
     (first..).find(|metric| !taken.contains(metric))
 }
 
-fn destination(to: IpNet) -> Destination {
-    if to.prefix_len() == 0 {
-        Destination::Default
-    } else {
-        Destination::Prefix(to)
-    }
-}
-
-/// A route of a result, as an end is told it.
-pub(crate) fn route(route: &ResultRoute) -> EndRoute {
-    EndRoute {
-        scope: route.scope,
+/// A route of a result, as a namespace is told it.
+fn route(route: &ResultRoute) -> Route {
+    Route {
+        via: route.gw,
+        table: route.table,
+        metric: route.priority,
         mtu: route.mtu,
         advmss: route.advmss,
-        priority: route.priority,
-        table: route.table,
-        ..EndRoute::new(route.dst, route.gw, None)
+        scope: route.scope,
+        ..Route::to(route.dst)
     }
 }
 

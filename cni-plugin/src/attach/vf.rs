@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{EndPlan, by_gateway};
-use super::{Request, give_way, release_leases, reserve, route, routes_there, tell};
+use super::plan::{by_gateway, on_link};
+use super::{Request, give_way, release_leases, reserve, routes_there};
 use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::configuration::{VfConfiguration, unknown_pool};
 use crate::cni::delegate::Delegate;
@@ -18,6 +18,8 @@ use pinwire_wiring::fault::step;
 use pinwire_wiring::kernel::inside::Inside;
 use pinwire_wiring::ledger::{Holding, NetnsRecord, State};
 use pinwire_wiring::machine::Sysfs;
+use pinwire_wiring::name::InterfaceName;
+use pinwire_wiring::setting::{self, Setting};
 use pinwire_wiring::vf::Device;
 use pinwire_wiring::wire::Place;
 
@@ -39,13 +41,9 @@ impl VfPlan {
         }
     }
 
-    /// What the interface is told: its network is on the link.
-    pub(crate) fn end(&self) -> EndPlan {
-        let addresses = self.addresses.iter();
-        EndPlan {
-            addresses: addresses.map(|address| (address.address, false)).collect(),
-            routes: self.routes.iter().map(route).collect(),
-        }
+    /// What the container's namespace is told of the interface.
+    pub(crate) fn settings(&self, end: &InterfaceName) -> Vec<Setting> {
+        on_link(end, &self.addresses, &self.routes)
     }
 }
 
@@ -170,7 +168,7 @@ fn build(
     state.write(attachment)?;
     step();
     if let Some(end) = holding.end(Place::Netns(request.netns.clone())) {
-        tell(&mut container.socket, &end, &plan.end())?;
+        setting::apply_by(container, &plan.settings(&end.interface))?;
         step();
     }
     Ok(outcome(

@@ -1,7 +1,5 @@
 //! What CHECK can find.
 
-use ipnet::IpNet;
-
 use crate::topology::pod::Pod;
 use pinwire_wiring::allocation::VfDifference;
 use pinwire_wiring::setting::Setting;
@@ -21,12 +19,9 @@ pub enum Difference {
     /// An end of a wire.
     #[error(transparent)]
     End(#[from] EndDifference),
-    /// An address is gone.
-    #[error("{end} has lost the address {address}")]
-    Address { end: Box<WireEnd>, address: IpNet },
-    /// A route is gone, or goes elsewhere.
-    #[error("the route to {to} by {end} is gone or has changed")]
-    Route { end: Box<WireEnd>, to: IpNet },
+    /// A setting does not stand.
+    #[error("the container's or the host's network namespace has lost the setting `{setting}`")]
+    Lost { setting: Box<Setting> },
     /// A setting of a node does not stand.
     #[error("{pod} has lost the setting `{setting}`")]
     Setting {

@@ -7,7 +7,6 @@ use super::environment::EnvironmentError;
 use super::ipam::IpamError;
 use super::result::ResultError;
 use super::version::{Verb, Version};
-use crate::attach::TellError;
 use crate::attach::masquerade::MasqueradeError;
 use crate::check::Difference;
 use crate::topology::agreement::Disagreement;
@@ -20,7 +19,7 @@ use pinwire_wiring::ledger::{AttachmentName, StateError};
 use pinwire_wiring::name::InterfaceName;
 use pinwire_wiring::setting::SettingError;
 use pinwire_wiring::vf::ChoiceError;
-use pinwire_wiring::wire::{EndDifference, WireError};
+use pinwire_wiring::wire::{EndDifference, WireEnd, WireError};
 
 /// What is wrong with a network configuration.
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +119,12 @@ pub enum PluginError {
     },
     #[error(transparent)]
     Wire(#[from] WireError),
-    #[error(transparent)]
-    Tell(#[from] TellError),
+    /// An end did not come into operation.
+    #[error("cannot wait for {end} (RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE)")]
+    Settle {
+        end: Box<WireEnd>,
+        source: NetlinkError,
+    },
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// A node's namespace could not be told something.
@@ -204,7 +207,7 @@ impl PluginError {
             Self::OldIpam { .. } => 50,
             Self::InterfaceExists { .. } => 100,
             Self::Wire(_) | Self::Netns(_) | Self::Netlink(_) | Self::Observe { .. } => 101,
-            Self::Tell(_) | Self::Setting(_) | Self::Node { .. } => 102,
+            Self::Settle { .. } | Self::Setting(_) | Self::Node { .. } => 102,
             Self::Disagreement(_) => 103,
             Self::Pod(_) | Self::Allocation(AllocationError::Link { .. }) => 104,
             Self::Difference(_) => 105,

@@ -197,8 +197,13 @@ impl<'a> Teller<'a> {
             Setting::LoopbackUp => vec![message::link(LOOPBACK, way)],
             Setting::LinkUp { interface } => vec![message::link(self.index(interface)?, way)],
             Setting::GroupUp { group } => vec![message::group(*group, way)],
-            Setting::Address { interface, address } => {
-                vec![message::address(self.index(interface)?, *address, way)]
+            Setting::Address {
+                interface,
+                address,
+                alone,
+            } => {
+                let index = self.index(interface)?;
+                vec![message::address(index, *address, *alone, way)]
             }
             Setting::AltName { interface, name } => vec![message::altname(interface, name, way)],
             Setting::Neighbour(neighbour) => {

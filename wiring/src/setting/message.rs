@@ -9,15 +9,15 @@ use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
-    RouteVia,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
+    RouteScope, RouteType, RouteVia,
 };
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use rtnetlink::LinkUnspec;
 
 use super::plan::{Family, family, rule_family};
-use crate::annotation::{Destination, Neighbour, Protocol, Route, Rule};
+use crate::annotation::{Neighbour, Protocol, Route, Rule};
 use crate::name::InterfaceName;
 use crate::wire::veth;
 
@@ -43,8 +43,13 @@ pub(super) fn group(group: u32, way: Way) -> (RouteNetlinkMessage, u16) {
     (veth::raise_group(group, way == Way::Apply), 0)
 }
 
-/// Adds or deletes an address.
-pub(super) fn address(index: u32, address: IpNet, way: Way) -> (RouteNetlinkMessage, u16) {
+/// Adds or deletes an address, `alone` without a route to its network.
+pub(super) fn address(
+    index: u32,
+    address: IpNet,
+    alone: bool,
+    way: Way,
+) -> (RouteNetlinkMessage, u16) {
     let mut message = AddressMessage::default();
     message.header.index = index;
     message.header.prefix_len = address.prefix_len();
@@ -61,10 +66,12 @@ pub(super) fn address(index: u32, address: IpNet, way: Way) -> (RouteNetlinkMess
     if way == Way::Remove {
         return (RouteNetlinkMessage::DelAddress(message), 0);
     }
-    if address.addr().is_ipv6() {
-        message
-            .attributes
-            .push(AddressAttribute::Flags(AddressFlags::Nodad));
+    let mut flags = AddressFlags::empty();
+    // Nobody else can have it: it is usable at once, without duplicate address detection (RFC 4862).
+    flags.set(AddressFlags::Nodad, address.addr().is_ipv6());
+    flags.set(AddressFlags::Noprefixroute, alone);
+    if !flags.is_empty() {
+        message.attributes.push(AddressAttribute::Flags(flags));
     }
     (
         RouteNetlinkMessage::NewAddress(message),
@@ -119,24 +126,28 @@ pub(super) fn route(index: Option<u32>, route: &Route, way: Way) -> (RouteNetlin
     message.header.table = table.try_into().unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
     message.header.protocol = RouteProtocol::Static;
     message.header.kind = RouteType::Unicast;
-    message.header.scope = if route.via.is_none() && family == Family::V4 {
-        RouteScope::Link
-    } else {
-        RouteScope::Universe
+    let scope = match route.via {
+        None if family == Family::V4 => RouteScope::Link,
+        _ => RouteScope::Universe,
     };
-    if let Destination::Prefix(prefix) = route.to {
+    message.header.scope = route.scope.map_or(scope, RouteScope::from);
+    if let Some(prefix) = route.to.prefix() {
         message.header.destination_prefix_length = prefix.prefix_len();
         message
             .attributes
             .push(RouteAttribute::Destination(prefix.addr().into()));
     }
     let source = route.source.map(RouteAddress::from);
+    let mut metrics = Vec::new();
+    metrics.extend(route.mtu.map(RouteMetric::Mtu));
+    metrics.extend(route.advmss.map(RouteMetric::Advmss));
     let rest = [
         Some(RouteAttribute::Table(table)),
         route.via.map(|via| next_hop(family, via)),
         index.map(RouteAttribute::Oif),
         source.map(RouteAttribute::PrefSource),
         route.metric.map(RouteAttribute::Priority),
+        (!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics)),
     ];
     message.attributes.extend(rest.into_iter().flatten());
     match way {

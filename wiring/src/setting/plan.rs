@@ -110,6 +110,7 @@ fn addresses_then_up<'a>(
         let address = |address: &IpNet| Setting::Address {
             interface: interface.clone(),
             address: *address,
+            alone: false,
         };
         addresses.iter().map(address)
     });

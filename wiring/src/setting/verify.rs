@@ -21,7 +21,9 @@ fn stands(found: &Observation, setting: &Setting) -> bool {
             let mut links = found.links.iter();
             links.all(|link| link.up || link.group != *group)
         }
-        Setting::Address { interface, address } => link(interface.as_str())
+        Setting::Address {
+            interface, address, ..
+        } => link(interface.as_str())
             .is_some_and(|link| found.addresses_of(link).any(|other| other == *address)),
         Setting::AltName { interface, name } => {
             link(interface.as_str()).is_some_and(|link| link.altnames.contains(name))

@@ -35,8 +35,12 @@ impl Sysctls {
     /// Writes a sysctl, unless it has the value already, and reads it back, unless it can only be written
     /// (`net.ipv4.route.flush`).
     pub(crate) fn write(&mut self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
-        let mut file = match self.open(key) {
+        let mut file = match self.open(key, OFlag::O_RDWR) {
             Err(Errno::ENOENT) => return Err(SysctlError::Unknown { key: key.clone() }),
+            Err(errno) if self.reads(key, value) => {
+                tracing::debug!(%key, %errno, "it cannot be written, and has the value already");
+                return Ok(());
+            }
             opened => opened.map_err(|errno| open_error(key, errno.into()))?,
         };
         // One that has no value yet may not be readable (`stable_secret`).
@@ -63,8 +67,15 @@ impl Sysctls {
         })
     }
 
-    fn open(&mut self, key: &SysctlKey) -> Result<File, Errno> {
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    /// Whether a sysctl that cannot be written, since `/proc/sys` is read-only to this process, has a value.
+    fn reads(&mut self, key: &SysctlKey, value: &str) -> bool {
+        let file = self.open(key, OFlag::O_RDONLY).map_err(io::Error::from);
+        file.and_then(|file| read(&file))
+            .is_ok_and(|reads| same(value, &reads))
+    }
+
+    fn open(&mut self, key: &SysctlKey, access: OFlag) -> Result<File, Errno> {
+        let flags = access | OFlag::O_CLOEXEC;
         let mut parts = key.as_path().iter();
         let family: PathBuf = parts.by_ref().take(2).collect();
         let rest = parts.as_path();
