@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::{InterfaceName, MacAddress, NodeName};
 
 mod attribute;
+mod family;
 mod pool;
 pub mod tuning;
 mod vf;
@@ -23,6 +24,7 @@ mod vfio;
 pub use attribute::{
     Attribute, Attributes, Found, LinkState, QOS_MAX, Rate, VLAN_MAX, Vlan, VlanProtocol,
 };
+pub use family::Family;
 pub use pool::{FoundPool, Pool, PoolError, Pools, RawPool};
 pub use tuning::Tuning;
 pub use vf::{UserDriver, VFIO, VfOptions};

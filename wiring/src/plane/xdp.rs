@@ -9,26 +9,26 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
 
+use super::PlaneError;
 use crate::kernel::netlink::Netlink;
 use crate::kernel::syscall;
 use crate::kernel::syscall::Instruction;
-use crate::setting::ApplyError;
 
 /// `XDP_FLAGS_DRV_MODE` (`linux/if_link.h)`: in the driver, or not at all.
 const NATIVE: u32 = 1 << 2;
 
 /// Attaches the program to `from`, in the place of one that is there. Both are indices of the socket's namespace.
-pub(crate) fn attach(socket: &mut Netlink, from: u32, to: u32) -> Result<(), ApplyError> {
-    let program = load(to).map_err(|error| ApplyError::Program(error.to_string()))?;
+pub(crate) fn attach(socket: &mut Netlink, from: u32, to: u32) -> Result<(), PlaneError> {
+    let program = load(to).map_err(PlaneError::Program)?;
     set(socket, from, program.as_raw_fd())
 }
 
 /// Detaches whatever program is attached.
-pub(crate) fn detach(socket: &mut Netlink, from: u32) -> Result<(), ApplyError> {
+pub(crate) fn detach(socket: &mut Netlink, from: u32) -> Result<(), PlaneError> {
     set(socket, from, -1)
 }
 
-fn set(socket: &mut Netlink, index: u32, program: i32) -> Result<(), ApplyError> {
+fn set(socket: &mut Netlink, index: u32, program: i32) -> Result<(), PlaneError> {
     let mut message = LinkMessage::default();
     message.header.index = index;
     message.attributes = vec![LinkAttribute::Xdp(vec![

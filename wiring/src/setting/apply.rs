@@ -18,7 +18,7 @@ use crate::kernel::procfs;
 use crate::kernel::sysctl::{SysctlError, Sysctls};
 use crate::name::InterfaceName;
 use crate::observe;
-use crate::plane::{mirror, xdp};
+use crate::plane::{PlaneError, mirror, xdp};
 use crate::wire::veth;
 
 /// Index of the loopback interface in every namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
@@ -170,9 +170,9 @@ impl<'a> Teller<'a> {
                 self.flush();
                 let (from, to) = (self.index(from)?, self.index(to)?);
                 if apply {
-                    return xdp::attach(self.socket, from, to);
+                    return Ok(xdp::attach(self.socket, from, to)?);
                 }
-                xdp::detach(self.socket, from)
+                Ok(xdp::detach(self.socket, from)?)
             }
             other => self.enqueue(other),
         }
@@ -308,7 +308,9 @@ impl<'a> Teller<'a> {
         let removing = self.way == Way::Remove;
         let gone = match &source {
             ApplyError::NoInterface(_) => true,
-            ApplyError::Netlink(error) => error.errno() == Some(Errno::ENODEV),
+            ApplyError::Netlink(error) | ApplyError::Plane(PlaneError::Netlink(error)) => {
+                error.errno() == Some(Errno::ENODEV)
+            }
             _ => false,
         };
         if !(removing && gone) {

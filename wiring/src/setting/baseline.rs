@@ -16,8 +16,7 @@
 use std::borrow::Cow;
 
 use super::Setting;
-use super::plan::{Family, is_v6, rule_family};
-use crate::annotation::{Forwarding, Link, Plane};
+use crate::annotation::{Family, Forwarding, Link, Plane};
 use crate::kernel::sysctl::SysctlKey;
 
 /// IPv4 forwarding.
@@ -98,12 +97,15 @@ pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Se
 fn has_v6(links: &[&Link], forwarding: &Forwarding) -> bool {
     let mut addresses = links.iter().flat_map(|link| &link.addresses);
     addresses.any(|address| address.addr().is_ipv6())
-        || forwarding.routes.iter().any(is_v6)
+        || forwarding
+            .routes
+            .iter()
+            .any(|route| route.family() == Family::V6)
         || forwarding.neighbours.iter().any(|peer| peer.ip.is_ipv6())
         || forwarding
             .rules
             .iter()
-            .any(|rule| rule_family(rule) == Family::V6)
+            .any(|rule| rule.family() == Family::V6)
 }
 
 /// What is said of `default`, said of each interface of which nothing else is.

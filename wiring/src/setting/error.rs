@@ -5,6 +5,7 @@ use crate::kernel::netlink::NetlinkError;
 use crate::kernel::netns::NetnsError;
 use crate::kernel::sysctl::SysctlError;
 use crate::name::InterfaceName;
+use crate::plane::PlaneError;
 
 /// A setting that could not be applied or removed.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +45,7 @@ pub enum ApplyError {
         /// Table.
         table: u32,
     },
-    /// The XDP program could not be loaded (bpf(2)).
-    #[error("cannot load the XDP program (bpf): {0}")]
-    Program(String),
+    /// The plane could not be set up.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
 }

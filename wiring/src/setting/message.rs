@@ -16,8 +16,7 @@ use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePor
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use rtnetlink::LinkUnspec;
 
-use super::plan::{Family, family, rule_family};
-use crate::annotation::{Neighbour, Protocol, Route, Rule};
+use crate::annotation::{Family, Neighbour, Protocol, Route, Rule};
 use crate::name::InterfaceName;
 use crate::wire::veth;
 
@@ -118,7 +117,7 @@ pub(super) fn neighbour(index: u32, neighbour: &Neighbour, way: Way) -> (RouteNe
 
 /// Adds or deletes a route; `index` is that of the route's interface, if it names one.
 pub(super) fn route(index: Option<u32>, route: &Route, way: Way) -> (RouteNetlinkMessage, u16) {
-    let family = family(route);
+    let family = route.family();
     let table = route.table.unwrap_or(RouteHeader::RT_TABLE_MAIN.into());
     let mut message = RouteMessage::default();
     message.header.address_family = address_family(family);
@@ -170,7 +169,7 @@ fn next_hop(family: Family, via: IpAddr) -> RouteAttribute {
 
 /// Adds or deletes a policy routing rule.
 pub(super) fn rule(rule: &Rule, way: Way) -> (RouteNetlinkMessage, u16) {
-    let family = rule_family(rule);
+    let family = rule.family();
     let mut message = RuleMessage::default();
     message.header.family = address_family(family);
     message.header.action = RuleAction::ToTable;

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::Setting;
 use super::baseline::sysctls;
-use crate::annotation::{Destination, Forwarding, Link, Peer, Plane, Route, Rule};
+use crate::annotation::{Destination, Family, Forwarding, Link, Peer, Plane, Route, Rule};
 use crate::name::InterfaceName;
 
 /// What a manifest asks for that cannot be.
@@ -160,7 +160,7 @@ fn plane(links: &[&Link], plane: Plane) -> Result<Vec<Setting>, PlanError> {
 
 fn check_route(route: &Route) -> Result<(), PlanError> {
     let to = route.to;
-    let family = family(route);
+    let family = route.family();
     match route.via {
         None if route.interface.is_none() => return Err(PlanError::NoWay { to }),
         Some(via @ IpAddr::V4(_)) if family == Family::V6 => {
@@ -187,41 +187,4 @@ fn check_rule(rule: &Rule) -> Result<(), PlanError> {
         }
         _ => Ok(()),
     }
-}
-
-/// A version of the Internet Protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() {
-            Self::V4
-        } else {
-            Self::V6
-        }
-    }
-}
-
-/// The family of a route: its destination's; a default route's is that of its next hop, or else its source, or IPv4.
-pub(crate) fn family(route: &Route) -> Family {
-    match route.to {
-        Destination::Prefix(prefix) => Family::of(prefix.addr()),
-        Destination::Default => route.via.or(route.source).map_or(Family::V4, Family::of),
-    }
-}
-
-/// Whether a route is an IPv6 route.
-pub(crate) fn is_v6(route: &Route) -> bool {
-    family(route) == Family::V6
-}
-
-/// The family of a rule: that of its prefixes; IPv4 where it has none.
-pub(crate) fn rule_family(rule: &Rule) -> Family {
-    rule.from
-        .or(rule.to)
-        .map_or(Family::V4, |prefix| Family::of(prefix.addr()))
 }
