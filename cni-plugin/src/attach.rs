@@ -6,9 +6,7 @@
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::delegate::Delegate;
-use crate::cni::error::PluginError;
 use crate::cni::ipam::{Call, Ipam};
 use crate::cni::result::{Dns, Interface, Outcome};
 use pinwire_wiring::fault::step;
@@ -21,12 +19,16 @@ use pinwire_wiring::observe::ObservedRoute;
 use pinwire_wiring::setting::{self, Setting};
 use pinwire_wiring::wire;
 use pinwire_wiring::wire::{Sockets, WireEnd};
+use record::{Attachment, Kind};
 
+mod error;
 pub mod masquerade;
 mod plan;
+pub mod record;
 mod request;
 pub mod vf;
 
+pub use error::AttachError;
 pub use plan::Plan;
 pub(crate) use plan::{HOST_GROUP, altname, free_metric, give_way, host_end};
 pub use request::{Addressing, Request};
@@ -34,9 +36,9 @@ pub use request::{Addressing, Request};
 /// Attaches an interface. A failure leaves nothing behind, and an interface that is there already is left as it was.
 ///
 /// # Errors
-/// The first [`PluginError`].
-pub fn attach(state: &State, request: Request) -> Result<Outcome, PluginError> {
-    let container = crate::cni::open_free(&request.netns, [&request.name.interface])?;
+/// The first [`AttachError`].
+pub fn attach(state: &State, request: Request) -> Result<Outcome, AttachError> {
+    let container = crate::cni::container::open_free(&request.netns, [&request.name.interface])?;
     let mut attachment = Attachment {
         name: request.name.clone(),
         netns: NetnsRecord::of(&request.netns, &container.netns),
@@ -59,7 +61,7 @@ fn build(
     attachment: &mut Attachment,
     request: &Request,
     sockets: &mut Sockets,
-) -> Result<Outcome, PluginError> {
+) -> Result<Outcome, AttachError> {
     let Kind::Interface { plan, .. } = &mut attachment.kind else {
         return Ok(Outcome::default());
     };
@@ -95,7 +97,7 @@ fn masquerade(
     state: &State,
     attachment: &mut Attachment,
     plan: &mut Plan,
-) -> Result<(), PluginError> {
+) -> Result<(), AttachError> {
     plan.masquerade = true;
     if let Kind::Interface { plan: recorded, .. } = &mut attachment.kind {
         recorded.clone_from(plan);
@@ -108,7 +110,7 @@ fn masquerade(
 }
 
 /// Makes the wire and brings it up.
-fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), PluginError> {
+fn connect(plan: &Plan, sockets: &mut Sockets) -> Result<(), AttachError> {
     wire::create_all_by(sockets, std::slice::from_ref(&plan.wire))?;
     step();
     let [inside, outside] = &plan.wire.ends;
@@ -138,9 +140,9 @@ fn settle(
     inside: &mut Inside,
     end: &WireEnd,
     counts: impl Fn(&Ipv6Addr) -> bool,
-) -> Result<(), PluginError> {
+) -> Result<(), AttachError> {
     let settled = setting::settle_link(&mut inside.socket, end.interface.as_str(), counts);
-    settled.map_err(|source| PluginError::Settle {
+    settled.map_err(|source| AttachError::Settle {
         end: Box::new(end.clone()),
         source,
     })
@@ -150,8 +152,8 @@ fn settle(
 /// that may be.
 fn reserve(
     request: &Request,
-    connect: impl FnOnce() -> Result<(), PluginError>,
-) -> Result<Outcome, PluginError> {
+    connect: impl FnOnce() -> Result<(), AttachError>,
+) -> Result<Outcome, AttachError> {
     let delegate = match &request.addressing {
         Addressing::Given { addresses, routes } => {
             connect()?;
@@ -180,8 +182,8 @@ fn reserve(
 fn routes_there(
     container: &mut Inside,
     request: &Request,
-) -> Result<Vec<ObservedRoute>, PluginError> {
-    observe::routes(&mut container.socket).map_err(|source| PluginError::Observe {
+) -> Result<Vec<ObservedRoute>, AttachError> {
+    observe::routes(&mut container.socket).map_err(|source| AttachError::Observe {
         netns: request.netns.clone(),
         source,
     })
@@ -214,12 +216,12 @@ pub(crate) fn detach(
     state: &State,
     attachment: &Attachment,
     current: Option<(&Delegate, Option<&Path>)>,
-) -> Vec<PluginError> {
+) -> Vec<AttachError> {
     let Kind::Interface { plan, delegate } = &attachment.kind else {
-        return Vec::new();
+        return vf::detach(state, attachment, current);
     };
     let released = release_leases(attachment, delegate.as_ref(), current);
-    let mut errors: Vec<PluginError> = released.err().into_iter().collect();
+    let mut errors: Vec<AttachError> = released.err().into_iter().collect();
     step();
     if plan.masquerade {
         errors.extend(
@@ -239,8 +241,8 @@ pub(crate) fn detach(
 pub(crate) fn forget(
     state: &State,
     attachment: &Attachment,
-    mut errors: Vec<PluginError>,
-) -> Vec<PluginError> {
+    mut errors: Vec<AttachError>,
+) -> Vec<AttachError> {
     if errors.is_empty() {
         errors.extend(state.forget(&attachment.name).err().map(Into::into));
         step();
@@ -249,7 +251,7 @@ pub(crate) fn forget(
 }
 
 /// Removes what there may be of an attachment of which nothing is written down: all of it follows from the name.
-pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<PluginError> {
+pub(crate) fn detach_by_name(state: &State, name: &AttachmentName) -> Vec<AttachError> {
     let mut errors = delete_host_end(&host_end(name));
     errors.extend(state.forget(name).err().map(Into::into));
     errors
@@ -261,7 +263,7 @@ fn release_leases(
     attachment: &Attachment,
     recorded: Option<&Delegate>,
     current: Option<(&Delegate, Option<&Path>)>,
-) -> Result<(), PluginError> {
+) -> Result<(), AttachError> {
     let netns = attachment.netns.open();
     let netns = netns.map(|_| attachment.netns.path.as_path());
     let recorded = recorded.map(|delegate| (delegate, netns));
@@ -279,12 +281,12 @@ pub(crate) fn release(
     name: &AttachmentName,
     delegate: &Delegate,
     netns: Option<&Path>,
-) -> Result<(), PluginError> {
+) -> Result<(), AttachError> {
     Ok(ipam(delegate).del(call(name, netns, delegate))?)
 }
 
 /// Deletes the host's end of an attachment, and the container's with it.
-fn delete_host_end(end: &WireEnd) -> Vec<PluginError> {
+fn delete_host_end(end: &WireEnd) -> Vec<AttachError> {
     let host = match Netns::current() {
         Ok(host) => host,
         Err(error) => return vec![error.into()],

@@ -4,58 +4,69 @@ use std::path::Path;
 
 use crate::attach;
 use crate::attach::Plan;
+use crate::attach::record::Kind;
 use crate::attach::vf::VfPlan;
-use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::delegate::Delegate;
-use crate::cni::error::PluginError;
 use crate::cni::result::Outcome;
 use crate::topology::pod::{Pod, mtu};
 use crate::topology::rendezvous::expected;
+use crate::{attach::record::Attachment, topology};
 use pinwire_wiring::allocation;
 use pinwire_wiring::annotation::Peer;
 use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::ledger::State;
+use pinwire_wiring::ledger::{NetnsRecord, State};
 use pinwire_wiring::observe::{Observation, observe};
 use pinwire_wiring::setting::{self, Setting};
 use pinwire_wiring::wire::{self, Expected, Place, WireEnd, check_end};
 
 mod difference;
+mod error;
 
 pub use difference::Difference;
+pub use error::CheckError;
 
-/// Checks an attachment against what was written down and what `prevResult` says. `delegate` is the IPAM plugin by the
+/// Checks an attached interface against what was written down and what `prevResult` says. `delegate` is the IPAM plugin by the
 /// configuration of the call.
 ///
 /// # Errors
 /// The first difference, or what kept it from being looked for.
-pub(crate) fn check(
+pub(crate) fn attached(
     state: &State,
     attachment: &Attachment,
     netns: &Path,
     previous: &Outcome,
     delegate: Option<&Delegate>,
-) -> Result<(), PluginError> {
-    let inside = crate::cni::open(netns)?;
-    if inside.id() != attachment.netns.id {
-        let netns = netns.display().to_string();
+) -> Result<(), CheckError> {
+    let [found, host] = observe_both(&attachment.netns, netns)?;
+    match &attachment.kind {
+        Kind::Interface { plan, .. } => check_interface(plan, previous, &found, &host)?,
+        Kind::Function { plan, .. } => check_vf(state, attachment, plan, &found)?,
+    }
+    check_leases(attachment, netns, delegate)
+}
+
+/// Checks a node of a topology against its annotations and who else is there.
+///
+/// # Errors
+/// As [`attached`].
+pub(crate) fn joined(
+    state: &State,
+    attachment: &topology::record::Attachment,
+    netns: &Path,
+) -> Result<(), CheckError> {
+    let [found, host] = observe_both(&attachment.netns, netns)?;
+    check_node(state, attachment, attachment.kind.pod(), &found, &host)
+}
+
+/// What is in the container's namespace, which must be the one that was written down, and in the host's.
+fn observe_both(recorded: &NetnsRecord, path: &Path) -> Result<[Observation; 2], CheckError> {
+    let inside = crate::cni::container::open(path)?;
+    if inside.id() != recorded.id {
+        let netns = path.display().to_string();
         return Err(Difference::Namespace { netns }.into());
     }
-    let found = look(&inside, netns)?;
-    let host = look(
-        &Netns::current()?,
-        Path::new("the host's network namespace"),
-    )?;
-    match &attachment.kind {
-        Kind::Interface { plan, .. } => {
-            check_interface(plan, previous, &found, &host)?;
-            check_leases(attachment, netns, delegate)
-        }
-        Kind::Function { plan, .. } => {
-            check_vf(state, attachment, plan, &found)?;
-            check_leases(attachment, netns, delegate)
-        }
-        Kind::Node(pod) => check_node(state, attachment, pod, &found, &host),
-    }
+    let host = Path::new("the host's network namespace");
+    Ok([look(&inside, path)?, look(&Netns::current()?, host)?])
 }
 
 /// Has the IPAM plugin check.
@@ -63,7 +74,7 @@ fn check_leases(
     attachment: &Attachment,
     netns: &Path,
     delegate: Option<&Delegate>,
-) -> Result<(), PluginError> {
+) -> Result<(), CheckError> {
     let Some(delegate) = delegate else {
         return Ok(());
     };
@@ -77,7 +88,7 @@ fn check_vf(
     attachment: &Attachment,
     plan: &VfPlan,
     found: &Observation,
-) -> Result<(), PluginError> {
+) -> Result<(), CheckError> {
     let place = Place::Netns(attachment.netns.path.clone());
     for holding in allocation::check::check(state, &attachment.name, &place, found)? {
         if let Some(inside) = &holding.inside {
@@ -87,8 +98,8 @@ fn check_vf(
     Ok(())
 }
 
-fn look(netns: &Netns, path: &Path) -> Result<Observation, PluginError> {
-    observe(netns).map_err(|source| PluginError::Observe {
+fn look(netns: &Netns, path: &Path) -> Result<Observation, CheckError> {
+    observe(netns).map_err(|source| CheckError::Observe {
         netns: path.to_owned(),
         source,
     })
@@ -99,7 +110,7 @@ fn check_interface(
     previous: &Outcome,
     found: &Observation,
     host: &Observation,
-) -> Result<(), PluginError> {
+) -> Result<(), CheckError> {
     let [inside, outside] = &plan.wire.ends;
     let named = |interface: &&crate::cni::result::Interface| {
         interface.name == inside.interface.as_str()
@@ -134,11 +145,11 @@ fn check_interface(
 
 fn check_node(
     state: &State,
-    attachment: &Attachment,
+    attachment: &topology::record::Attachment,
     pod: &Pod,
     found: &Observation,
     host: &Observation,
-) -> Result<(), PluginError> {
+) -> Result<(), CheckError> {
     let place = Place::Netns(attachment.netns.path.clone());
     allocation::check::check(state, &attachment.name, &place, found)?;
     let links = expected::links(state, pod)?;
@@ -178,7 +189,7 @@ fn check_node(
 }
 
 /// Checks what an end of a veth pair was tuned to.
-fn check_tuning(end: &WireEnd) -> Result<(), PluginError> {
+fn check_tuning(end: &WireEnd) -> Result<(), CheckError> {
     match wire::detuned(end)? {
         None => Ok(()),
         Some(mismatch) => Err(Difference::Tuning {

@@ -1,14 +1,14 @@
 //! `pinwire-cni`: the CNI plugin as an executable and, under the name `pinwire`, the netavark driver. Wires standard
-//! input and output, and exits; the work is in [`pinwire_cni::cni`] and [`pinwire_cni::netavark`].
+//! input and output, and exits; the work is in [`pinwire_cni::plugin`] and [`pinwire_cni::netavark`].
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use pinwire_cni::cni::protocol;
-use pinwire_cni::cni::protocol::Answer;
 use pinwire_cni::cni::version::Version;
 use pinwire_cni::netavark;
+use pinwire_cni::plugin::protocol;
+use pinwire_cni::plugin::protocol::Answer;
 use serde_json::Value;
 
 #[cfg(target_env = "musl")]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::cni::protocol::Answer;
+use crate::plugin::protocol::Answer;
 use pinwire_wiring::ledger::{ROOT, State, VARIABLE};
 
 mod create;

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use nix::net::if_::if_nameindex;
-use pinwire_cni::cni::protocol::{Answer, serve};
+use pinwire_cni::plugin::protocol::{Answer, serve};
 use pinwire_wiring::kernel::netns::Netns;
 use serde_json::Value;
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::AttachError;
 use super::ipam;
 use crate::cni::arguments::Arguments;
 use crate::cni::configuration::Configuration;
 use crate::cni::delegate::Delegate;
-use crate::cni::error::PluginError;
 use crate::cni::result::{Address, Dns, ResultRoute};
 use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::ledger::AttachmentName;
@@ -51,7 +51,7 @@ pub enum Addressing {
 impl Request {
     /// The IPAM plugin to write down, if there is one. It has to be there: without it there would be nothing to undo, nor
     /// anybody to undo it.
-    pub(super) fn recorded_delegate(&self) -> Result<Option<Delegate>, PluginError> {
+    pub(super) fn recorded_delegate(&self) -> Result<Option<Delegate>, AttachError> {
         let Addressing::Delegated(delegate) = &self.addressing else {
             return Ok(None);
         };

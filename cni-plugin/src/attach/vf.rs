@@ -5,12 +5,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::AttachError;
 use super::plan::{by_gateway, on_link};
+use super::record::{Attachment, Kind};
 use super::{Request, give_way, release_leases, reserve, routes_there};
-use crate::cni::attachment::{Attachment, Kind};
+use crate::cni::ConfigurationError;
 use crate::cni::configuration::{VfConfiguration, unknown_pool};
 use crate::cni::delegate::Delegate;
-use crate::cni::error::{ConfigurationError, PluginError};
 use crate::cni::result::{Address, Dns, Interface, Outcome, ResultRoute};
 use pinwire_wiring::allocation::{self, AllocationError, Runner, Source, Wanted, restore};
 use pinwire_wiring::annotation::Tuning;
@@ -62,13 +63,14 @@ pub(crate) struct VfRequest<'a> {
 /// Attaches a virtual function. A failure leaves nothing behind.
 ///
 /// # Errors
-/// The first [`PluginError`].
+/// The first [`AttachError`].
 pub(crate) fn attach(
     state: &State,
     request: &Request,
     vf: &VfRequest<'_>,
-) -> Result<Outcome, PluginError> {
-    let mut container = crate::cni::open_free(&request.netns, [&request.name.interface])?;
+) -> Result<Outcome, AttachError> {
+    let mut container =
+        crate::cni::container::open_free(&request.netns, [&request.name.interface])?;
     let sysfs = Sysfs::default();
     let delegate = request.recorded_delegate()?;
     let netns = NetnsRecord::of(&request.netns, &container.netns);
@@ -93,7 +95,7 @@ fn wanted<'a>(
     request: &'a Request,
     vf: &VfRequest<'_>,
     netns: NetnsRecord,
-) -> Result<Wanted<'a>, PluginError> {
+) -> Result<Wanted<'a>, AttachError> {
     let configuration = vf.configuration;
     let options = configuration.options.clone();
     let invalid = |key: &str, reason| ConfigurationError::Invalid {
@@ -122,7 +124,7 @@ fn wanted<'a>(
 }
 
 /// Where the virtual function comes from.
-fn source(sysfs: &Sysfs, configuration: &VfConfiguration) -> Result<Source, PluginError> {
+fn source(sysfs: &Sysfs, configuration: &VfConfiguration) -> Result<Source, AttachError> {
     let invalid = |key: &str, reason| ConfigurationError::Invalid {
         key: key.to_owned(),
         reason,
@@ -149,9 +151,9 @@ fn build(
     request: &Request,
     wanted: &Wanted<'_>,
     container: &mut Inside,
-) -> Result<Outcome, PluginError> {
+) -> Result<Outcome, AttachError> {
     let mut connected = None;
-    let connect = || -> Result<(), PluginError> {
+    let connect = || -> Result<(), AttachError> {
         connected = Some(allocation::take(state, sysfs, wanted, &container.netns)?);
         Ok(())
     };
@@ -219,15 +221,15 @@ pub(crate) fn detach(
     state: &State,
     attachment: &Attachment,
     current: Option<(&Delegate, Option<&Path>)>,
-) -> Vec<PluginError> {
+) -> Vec<AttachError> {
     let Kind::Function { delegate, .. } = &attachment.kind else {
         return Vec::new();
     };
     let released = release_leases(attachment, delegate.as_ref(), current);
-    let mut errors: Vec<PluginError> = released.err().into_iter().collect();
+    let mut errors: Vec<AttachError> = released.err().into_iter().collect();
     step();
     let restored = restore::give_back(state, &attachment.name);
-    errors.extend(restored.into_iter().map(PluginError::from));
+    errors.extend(restored.into_iter().map(AttachError::from));
     step();
     super::forget(state, attachment, errors)
 }

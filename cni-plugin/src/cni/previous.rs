@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use super::json;
-use super::result::{Address, Dns, Interface, Outcome, ResultError};
+use super::result::{Interface, Outcome, ResultError};
 use super::version::Version;
-use crate::topology::pod::Pod;
 
 /// Reads `prevResult`.
-pub(super) fn read(previous: &Value) -> Result<Outcome, ResultError> {
+pub(crate) fn read(previous: &Value) -> Result<Outcome, ResultError> {
     Outcome::read("prevResult", previous)
 }
 
@@ -17,7 +16,7 @@ pub(super) fn read(previous: &Value) -> Result<Outcome, ResultError> {
 ///
 /// Addresses of the interfaces are not added: runtimes take all addresses of a result for the pod's own, and Kubernetes
 /// allows a pod one of each family.
-pub(super) fn extend(previous: &Value, interfaces: &[Interface], version: Version) -> Value {
+pub(crate) fn extend(previous: &Value, interfaces: &[Interface], version: Version) -> Value {
     let list = |version: Version| version >= Version::V0_3_0;
     let theirs = json::get(previous, "cniVersion").and_then(Value::as_str);
     let theirs = theirs.map_or(Ok(version), str::parse);
@@ -47,30 +46,4 @@ pub(super) fn extend(previous: &Value, interfaces: &[Interface], version: Versio
         }
     }
     result
-}
-
-/// The result of a pod's links where no plugin was before: with their addresses, since there are no others.
-pub(super) fn first(pod: &Pod, interfaces: Vec<Interface>, dns: Dns) -> Outcome {
-    let mut ips = Vec::new();
-    for (position, interface) in interfaces.iter().enumerate() {
-        let link = pod
-            .links
-            .iter()
-            .find(|link| interface.sandbox.is_some() && link.interface.as_str() == interface.name);
-        ips.extend(
-            link.into_iter()
-                .flat_map(|link| &link.addresses)
-                .map(|address| Address {
-                    interface: i64::try_from(position).ok(),
-                    address: *address,
-                    gateway: None,
-                }),
-        );
-    }
-    Outcome {
-        interfaces,
-        ips,
-        routes: Vec::new(),
-        dns,
-    }
 }

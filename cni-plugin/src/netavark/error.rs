@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::options::OptionError;
-use crate::cni::PluginError;
+use crate::plugin::PluginError;
 use pinwire_wiring::kernel::netlink::NetlinkError;
 
 /// What is wrong with a network.

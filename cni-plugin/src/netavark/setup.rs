@@ -12,8 +12,8 @@ use super::network::{Network, Subnet};
 use super::options::Options;
 use crate::attach;
 use crate::attach::{Addressing, Request, free_metric};
-use crate::cni::gc;
 use crate::cni::result::{Address, Dns, Outcome, ResultRoute};
+use crate::plugin::{PluginError, gc};
 use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::ledger::{AttachmentName, State};
 use pinwire_wiring::name::MacAddress;
@@ -63,7 +63,8 @@ pub(crate) fn setup(
     }
     let defaults = default_routes(&network, container.options, netns)?;
     let request = container.request(&network, defaults, netns);
-    Ok(status(&attach::attach(state, request)?))
+    let outcome = attach::attach(state, request).map_err(PluginError::from)?;
+    Ok(status(&outcome))
 }
 
 impl Container {
@@ -169,7 +170,7 @@ fn default_routes(
     options: Options,
     path: &Path,
 ) -> Result<Vec<ResultRoute>, DriverError> {
-    let netns = crate::cni::open(path)?;
+    let netns = crate::cni::container::open(path).map_err(PluginError::from)?;
     if network.internal || options.no_default_route == Some(true) {
         return Ok(Vec::new());
     }

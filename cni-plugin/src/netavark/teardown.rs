@@ -3,7 +3,7 @@
 use super::error::DriverError;
 use super::{message, setup};
 use crate::attach;
-use crate::cni::{PluginError, gc};
+use crate::plugin::{PluginError, gc};
 use pinwire_wiring::ledger::State;
 
 /// Detaches a container by what was written down or, where that is lost, by its name. Neither the namespace nor the
@@ -19,9 +19,12 @@ pub(crate) fn teardown(state: &State, call: message::Teardown) -> Result<(), Dri
     )
     .map_err(DriverError::Attachment)?;
     let errors = match state.read(&name) {
-        Ok(Some(attachment)) => gc::detach(state, &attachment, None),
+        Ok(Some(attachment)) => gc::detach(state, attachment, None),
         // A damaged record is as good as none.
-        Ok(None) | Err(_) => attach::detach_by_name(state, &name),
+        Ok(None) | Err(_) => {
+            let left = attach::detach_by_name(state, &name);
+            left.into_iter().map(PluginError::from).collect()
+        }
     };
     Ok(PluginError::all(errors)?)
 }

@@ -9,11 +9,10 @@ use std::path::Path;
 
 use super::pod::{Pod, mtu};
 use super::vf;
-use crate::attach::forget;
-use crate::cni::attachment::{Attachment, Kind};
 use crate::cni::configuration::VfConfiguration;
-use crate::cni::error::PluginError;
 use crate::cni::result::Interface;
+use crate::topology::error::TopologyError;
+use crate::topology::record::{Attachment, Kind};
 use pinwire_wiring::allocation::restore;
 use pinwire_wiring::annotation::{Link, LinkType, Peer};
 use pinwire_wiring::fault::step;
@@ -44,15 +43,15 @@ struct Meeting<'a> {
 /// into being for it, each with the host's end where there is one. A failure leaves nothing behind.
 ///
 /// # Errors
-/// The first [`PluginError`].
+/// The first [`TopologyError`].
 pub fn join(
     state: &State,
     name: &AttachmentName,
     path: &Path,
     pod: Pod,
     vfs: &VfConfiguration,
-) -> Result<Vec<Interface>, PluginError> {
-    let own = crate::cni::open_free(path, pod.links.iter().map(|link| &link.interface))?;
+) -> Result<Vec<Interface>, TopologyError> {
+    let own = crate::cni::container::open_free(path, pod.links.iter().map(|link| &link.interface))?;
     let mut attachment = Attachment {
         name: name.clone(),
         netns: NetnsRecord::of(path, &own.netns),
@@ -67,17 +66,15 @@ pub fn join(
 
 /// Detaches a pod from its topology; what is gone already is no error. Its peers keep all but the wires to it, and get
 /// those back when the pod returns. Goes on after errors, and forgets the pod only if there were none.
-pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> {
-    let Some(pod) = attachment.kind.pod() else {
-        return Vec::new();
-    };
+pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<TopologyError> {
+    let pod = attachment.kind.pod();
     let locks = match state.lock(nodes(pod)) {
         Ok(locks) => locks,
         Err(error) => return vec![error.into()],
     };
-    let mut errors: Vec<PluginError> = Vec::new();
+    let mut errors: Vec<TopologyError> = Vec::new();
     let mut note =
-        |result: Result<(), StateError>| errors.extend(result.err().map(PluginError::from));
+        |result: Result<(), StateError>| errors.extend(result.err().map(TopologyError::from));
     step();
     note(state.withdraw(&pod.key(), &attachment.name));
     for (_, peer) in pod.peers() {
@@ -88,17 +85,21 @@ pub(crate) fn leave(state: &State, attachment: &Attachment) -> Vec<PluginError> 
         errors.extend(unwire(attachment, pod, &netns));
     }
     step();
-    if attachment.kind.may_hold() {
+    if pod.has_vfs() {
         let restored = restore::give_back(state, &attachment.name);
-        errors.extend(restored.into_iter().map(PluginError::from));
+        errors.extend(restored.into_iter().map(TopologyError::from));
     }
-    errors.extend(state.unlock(locks).err().map(PluginError::from));
+    errors.extend(state.unlock(locks).err().map(TopologyError::from));
     step();
-    forget(state, attachment, errors)
+    if errors.is_empty() {
+        errors.extend(state.forget(&attachment.name).err().map(Into::into));
+        step();
+    }
+    errors
 }
 
 /// Deletes a pod's ends in its own namespace: what another pod has at the far end by now is not this one's.
-fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<PluginError> {
+fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<TopologyError> {
     let end = pod.ends(Place::Netns(attachment.netns.path.clone()));
     let ends: Vec<_> = pod
         .peers()
@@ -106,7 +107,7 @@ fn unwire(attachment: &Attachment, pod: &Pod, netns: &Netns) -> Vec<PluginError>
         .map(|(link, peer)| (pod.wire_group(link, peer), end(link)))
         .collect();
     let errors = wire::delete_ends(netns, &ends);
-    errors.into_iter().map(PluginError::from).collect()
+    errors.into_iter().map(TopologyError::from).collect()
 }
 
 /// The nodes that a pod's links concern, itself included.
@@ -128,7 +129,7 @@ fn meet(
     pod: &Pod,
     own: Inside,
     vfs: &VfConfiguration,
-) -> Result<Vec<Interface>, PluginError> {
+) -> Result<Vec<Interface>, TopologyError> {
     let place = Place::Netns(attachment.netns.path.clone());
     let mut sockets = Sockets::default();
     sockets.keep(attachment.netns.path.clone(), own);

@@ -3,9 +3,9 @@
 
 use super::pod::Pod;
 use crate::attach::vf::interface;
-use crate::cni::attachment::Attachment;
 use crate::cni::configuration::{VfConfiguration, unknown_pool};
 use crate::cni::result::Interface;
+use crate::topology::record::Attachment;
 use pinwire_wiring::allocation::end::{Claim, VfEnd};
 use pinwire_wiring::allocation::{self, AllocationError, Runner};
 use pinwire_wiring::annotation::{Link, LinkType, Peer};

@@ -225,7 +225,7 @@ fn gc_and_sweep_know_pods() {
         // A runtime that sends no GC and lost its containers.
         let state = pinwire_wiring::ledger::State::at(lab.state());
         lab.remove("c");
-        assert!(pinwire_cni::cni::gc::sweep(&state).is_empty());
+        assert!(pinwire_cni::plugin::gc::sweep(&state).is_empty());
         assert_eq!(
             lab.state_files()
                 .iter()

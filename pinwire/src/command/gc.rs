@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
-use pinwire_cni::cni::gc;
+use pinwire_cni::plugin::gc;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_wiring::ledger::AttachmentName;
 use pinwire_wiring::name::TopologyName;
@@ -77,7 +77,8 @@ fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Fai
     let state = pinwire_wiring::ledger::State::at(roots.plugin());
     let (stale, errors) = gc::stale(&state).map_err(anyhow::Error::from)?;
     let mut left: Vec<_> = errors.iter().map(|error| chain(error)).collect();
-    for attachment in &stale {
+    let found = stale.len();
+    for attachment in stale {
         let AttachmentName {
             network,
             container,
@@ -98,7 +99,7 @@ fn attachments(roots: &Roots, dry_run: bool) -> Result<(usize, Vec<String>), Fai
         let errors = gc::tidy(&state);
         left.extend(errors.iter().map(|error| chain(error)));
     }
-    Ok((stale.len(), left))
+    Ok((found, left))
 }
 
 /// Whatever may be a topology: directories, and locks and control groups whose directories are gone.

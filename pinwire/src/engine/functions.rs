@@ -2,7 +2,7 @@
 //! back with or without a record.
 
 use indicatif::ProgressBar;
-use pinwire_cni::cni::attachment::Kind;
+use pinwire_cni::attach::record::Kind;
 use pinwire_wiring::allocation::AllocationError;
 use pinwire_wiring::allocation::end;
 use pinwire_wiring::allocation::end::VfEnd;

@@ -1,17 +1,17 @@
 //! What ought to be there for a pod by now, given who else is there. Changes nothing.
 
 use super::nodes;
-use crate::cni::attachment::Kind;
-use crate::cni::error::PluginError;
 use crate::topology::agreement::names;
+use crate::topology::error::TopologyError;
 use crate::topology::pod::Pod;
 use crate::topology::readiness::{Interfaces, ready};
+use crate::topology::record::Kind;
 use pinwire_wiring::annotation::{Link, LinkType, Peer};
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::setting::Setting;
 
 /// What a pod's namespace ought to have been told by now, given the links that exist.
-pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Result<Vec<Setting>, PluginError> {
+pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Result<Vec<Setting>, TopologyError> {
     Ok(ready(&pod.settings()?, &pod.links, existing))
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Result<Vec<Setting>,
 pub(crate) fn links<'a>(
     state: &State,
     pod: &'a Pod,
-) -> Result<Vec<(&'a Link, &'a Peer)>, PluginError> {
+) -> Result<Vec<(&'a Link, &'a Peer)>, TopologyError> {
     let _locks = state.lock(nodes(pod))?;
     let mut expected = Vec::new();
     for (link, peer) in pod.peers() {
@@ -34,7 +34,7 @@ pub(crate) fn links<'a>(
                 let other = other.filter(|other| other.netns.open().is_some());
                 let far = other
                     .as_ref()
-                    .and_then(|other| other.kind.pod()?.link(interface));
+                    .and_then(|other| other.kind.pod().link(interface));
                 far.is_some_and(|far| far.peer.as_ref().is_some_and(|far| names(far, pod, link)))
             }
         };

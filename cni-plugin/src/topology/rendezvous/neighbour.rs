@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::far;
-use crate::cni::attachment::{Attachment, Kind};
-use crate::cni::error::PluginError;
 use crate::topology::agreement::{Disagreement, agree};
+use crate::topology::error::TopologyError;
 use crate::topology::pod::Pod;
+use crate::topology::record::{Attachment, Kind};
 use pinwire_wiring::annotation::Peer;
 use pinwire_wiring::kernel::inside::Inside;
 use pinwire_wiring::kernel::netns::Netns;
@@ -34,13 +34,13 @@ pub(super) fn check_node(
     state: &State,
     attachment: &Attachment,
     pod: &Pod,
-) -> Result<Vec<(Attachment, Netns)>, PluginError> {
+) -> Result<Vec<(Attachment, Netns)>, TopologyError> {
     if let Some(other) = state.node::<Kind>(&pod.key())?
         && other.name != attachment.name
-        && let Some(other_pod) = other.kind.pod()
         && other.netns.open().is_some()
     {
-        return Err(PluginError::SameNode {
+        let other_pod = other.kind.pod();
+        return Err(TopologyError::SameNode {
             one: Box::new(pod.clone()),
             other: format!(
                 "pod {} (container {})",
@@ -51,9 +51,10 @@ pub(super) fn check_node(
     }
     let mut claimants = Vec::new();
     for (_, other) in state.claims::<Kind>(&pod.key())? {
-        let Some(other_pod) = other.kind.pod().filter(|_| other.name != attachment.name) else {
+        if other.name == attachment.name {
             continue;
-        };
+        }
+        let other_pod = other.kind.pod();
         let ours = |peer: &Peer| matches!(peer, Peer::Node { node, .. } if *node == pod.node);
         let Some(netns) = other.netns.open() else {
             continue;
@@ -76,7 +77,7 @@ pub(super) fn neighbours(
     pod: &Pod,
     mut claimants: Vec<(Attachment, Netns)>,
     sockets: &mut Sockets,
-) -> Result<BTreeMap<NodeKey, Neighbour>, PluginError> {
+) -> Result<BTreeMap<NodeKey, Neighbour>, TopologyError> {
     let mut neighbours = BTreeMap::new();
     for (link, peer) in pod.peers() {
         let key = pod.peer_key(peer);
@@ -86,8 +87,8 @@ pub(super) fn neighbours(
         }
         if !neighbours.contains_key(&key)
             && let Some((other, netns)) = resident(state, &key, &mut claimants)?
-            && let Some(other_pod) = other.kind.pod().cloned()
         {
+            let other_pod = other.kind.pod().clone();
             sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
             let neighbour = Neighbour {
                 attachment: other,
@@ -107,11 +108,10 @@ fn resident(
     state: &State,
     node: &NodeKey,
     known: &mut Vec<(Attachment, Netns)>,
-) -> Result<Option<(Attachment, Netns)>, PluginError> {
+) -> Result<Option<(Attachment, Netns)>, TopologyError> {
     let is_it = |known: &(Attachment, Netns)| {
         let (attachment, _) = known;
-        attachment.kind.pod().is_some_and(|pod| pod.key() == *node)
-            && state.is_node(node, &attachment.name)
+        attachment.kind.pod().key() == *node && state.is_node(node, &attachment.name)
     };
     if let Some(position) = known.iter().position(is_it) {
         return Ok(Some(known.swap_remove(position)));
@@ -126,25 +126,20 @@ fn contest(
     attachment: &Attachment,
     pod: &Pod,
     (key, peer): (&NodeKey, &Peer),
-) -> Result<(), PluginError> {
+) -> Result<(), TopologyError> {
     let Some(other) = state.claim::<Kind>(key, far(peer))? else {
         return Ok(());
     };
     let claims =
         |other: &Pod| other.key() != pod.key() && other.peers().any(|(_, found)| found == peer);
-    match other.kind.pod() {
-        Some(other_pod)
-            if other.name != attachment.name
-                && claims(other_pod)
-                && other.netns.open().is_some() =>
-        {
-            let disagreement = Disagreement::Contested {
-                one: pod.clone(),
-                other: other_pod.clone(),
-                peer: peer.clone(),
-            };
-            Err(Box::new(disagreement).into())
-        }
-        _ => Ok(()),
+    let other_pod = other.kind.pod();
+    if other.name == attachment.name || !claims(other_pod) || other.netns.open().is_none() {
+        return Ok(());
     }
+    let disagreement = Disagreement::Contested {
+        one: pod.clone(),
+        other: other_pod.clone(),
+        peer: peer.clone(),
+    };
+    Err(Box::new(disagreement).into())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::neighbour::Neighbour;
 use super::{Meeting, far};
-use crate::cni::error::PluginError;
+use crate::topology::error::TopologyError;
 use crate::topology::pod::Pod;
 use crate::topology::readiness::{Interfaces, ready, renewed};
 use pinwire_wiring::annotation::{Peer, Plane};
@@ -20,7 +20,7 @@ pub(super) fn namespace(
     pod: &Pod,
     own: &mut Inside,
     settings: &[Setting],
-) -> Result<(), PluginError> {
+) -> Result<(), TopologyError> {
     let settings = settings.iter().filter(|setting| setting.is_of_namespace());
     let settings: Vec<_> = settings.cloned().collect();
     setting::apply_by(own, &settings).map_err(|source| node_error(pod, source))
@@ -33,7 +33,7 @@ pub(super) fn own(
     settings: &[Setting],
     meetings: &[Meeting<'_>],
     neighbours: &BTreeMap<NodeKey, Neighbour>,
-) -> Result<(), PluginError> {
+) -> Result<(), TopologyError> {
     let existing: Interfaces = meetings
         .iter()
         .map(|meeting| meeting.link)
@@ -60,7 +60,7 @@ pub(super) fn host(
     pod: &Pod,
     meetings: &[Meeting<'_>],
     sockets: &mut Sockets,
-) -> Result<(), PluginError> {
+) -> Result<(), TopologyError> {
     let met = meetings.iter().filter(|meeting| meeting.key.is_none());
     let mut settings: Vec<_> = marks(met, |[_, far]| far).collect();
     settings.extend(setting::host_settings(&pod.links));
@@ -84,7 +84,7 @@ pub(super) fn neighbour(
     neighbour: &Neighbour,
     meetings: &[Meeting<'_>],
     sockets: &mut Sockets,
-) -> Result<(), PluginError> {
+) -> Result<(), TopologyError> {
     let other = &neighbour.pod;
     let met = meetings
         .iter()
@@ -128,8 +128,8 @@ fn marks<'a>(
         })
 }
 
-fn node_error(pod: &Pod, source: setting::SettingError) -> PluginError {
-    PluginError::Node {
+fn node_error(pod: &Pod, source: setting::SettingError) -> TopologyError {
+    TopologyError::Node {
         pod: Box::new(pod.clone()),
         source,
     }

@@ -2,7 +2,7 @@
 //! neighbour is touched.
 
 use nix::libc::SIGKILL;
-use pinwire_cni::cni::gc;
+use pinwire_cni::plugin::gc;
 use pinwire_wiring::ledger::State;
 use serde_json::json;
 

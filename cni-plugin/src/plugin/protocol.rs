@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tracing::Level;
 
-use super::configuration::{Configuration, LIMIT};
-use super::environment::{Environment, EnvironmentError};
-use super::error::{ConfigurationError, PluginError};
-use super::version::{Verb, Version};
-use super::{Request, gc, log, status};
+use super::error::PluginError;
+use super::{Request, gc, status};
+use crate::cni::ConfigurationError;
+use crate::cni::configuration::{Configuration, LIMIT};
 use crate::cni::delegate::Delegate;
+use crate::cni::environment::{Environment, EnvironmentError};
+use crate::cni::log;
+use crate::cni::version::{Verb, Version};
 use pinwire_wiring::error::chain;
 use pinwire_wiring::ledger::{AttachmentName, ROOT, State, VARIABLE};
 
@@ -144,7 +146,7 @@ fn request(
     let arguments = match environment.arguments.parse() {
         Ok(arguments) => arguments,
         // What must go was written down.
-        Err(_) if verb == Verb::Del => super::arguments::Arguments::default(),
+        Err(_) if verb == Verb::Del => crate::cni::arguments::Arguments::default(),
         Err(error) => return Err(error.into()),
     };
     Ok(Request {

@@ -1,17 +1,16 @@
-//! What an attachment of the plugin is: one interface, or a node of a topology. It is written down as this.
+//! What is written down of an attached interface.
 
 use serde::{Deserialize, Serialize};
 
-use super::delegate::Delegate;
-use crate::attach::Plan;
-use crate::attach::vf::VfPlan;
-use crate::topology::pod::Pod;
+use super::Plan;
+use super::vf::VfPlan;
+use crate::cni::delegate::Delegate;
 use pinwire_wiring::ledger;
 
-/// An attachment of the plugin.
+/// An attached interface, written down.
 pub type Attachment = ledger::Attachment<Kind>;
 
-/// What an attachment is.
+/// What an attached interface is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -29,8 +28,6 @@ pub enum Kind {
         /// Where its addresses are from.
         delegate: Option<Delegate>,
     },
-    /// A node of a topology.
-    Node(Pod),
 }
 
 impl Kind {
@@ -42,20 +39,10 @@ impl Kind {
         }
     }
 
-    /// The node of a topology that the attachment is.
-    pub fn pod(&self) -> Option<&Pod> {
+    /// Where the addresses are from.
+    pub(crate) fn delegate(&self) -> Option<&Delegate> {
         match self {
-            Self::Node(pod) => Some(pod),
-            Self::Interface { .. } | Self::Function { .. } => None,
-        }
-    }
-
-    /// Whether the attachment may hold virtual functions.
-    pub(crate) fn may_hold(&self) -> bool {
-        match self {
-            Self::Function { .. } => true,
-            Self::Interface { .. } => false,
-            Self::Node(pod) => pod.has_vfs(),
+            Self::Interface { delegate, .. } | Self::Function { delegate, .. } => delegate.as_ref(),
         }
     }
 }

@@ -2,10 +2,10 @@
 //! working counts.
 
 use super::error::PluginError;
-use super::ipam::IpamError;
-use super::version::Version;
 use crate::attach::ipam;
 use crate::cni::delegate::Delegate;
+use crate::cni::ipam::IpamError;
+use crate::cni::version::Version;
 use pinwire_wiring::ledger::State;
 
 /// Whether state can be written and the IPAM plugin, if there is one, is there and ready.

@@ -4,14 +4,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::configuration::ValidAttachment;
+use super::attachment::{Attachment, Kind, Mode};
 use super::error::PluginError;
-use super::ipam::IpamError;
-use super::version::Verb;
-use crate::attach;
-use crate::attach::ipam;
-use crate::cni::attachment::{Attachment, Kind};
+use crate::attach::{self, ipam};
+use crate::cni::configuration::ValidAttachment;
 use crate::cni::delegate::Delegate;
+use crate::cni::ipam::IpamError;
+use crate::cni::version::Verb;
 use crate::topology::rendezvous;
 use pinwire_wiring::allocation;
 use pinwire_wiring::ledger::Identifier;
@@ -62,7 +61,7 @@ pub fn sweep(state: &State) -> Vec<PluginError> {
         Ok(found) => found,
         Err(error) => return vec![error],
     };
-    for attachment in &stale {
+    for attachment in stale {
         errors.extend(discard(state, attachment));
     }
     errors.extend(tidy(state));
@@ -102,17 +101,17 @@ pub(crate) fn sweep_before(
         .into_iter()
         .partition(|attachment| attachment.name.network == *network);
     others.retain(|attachment| match &attachment.kind {
-        Kind::Interface { plan, .. } => {
+        Kind::Attached(attach::record::Kind::Interface { plan, .. }) => {
             let mut had = plan.container_addresses().into_iter();
             had.any(|address| addresses.contains(&address))
         }
-        Kind::Function { .. } | Kind::Node(_) => false,
+        Kind::Attached(_) | Kind::Joined(_) => false,
     });
     if let Err(error) = Inhabited::default().retain_gone(&mut others, |other| &other.netns) {
         errors.push(error.into());
         others.clear();
     }
-    for attachment in ours.iter().chain(&others) {
+    for attachment in ours.into_iter().chain(others) {
         errors.extend(discard(state, attachment));
     }
     let discarded = state.discard_unfinished(ABANDONED);
@@ -121,7 +120,7 @@ pub(crate) fn sweep_before(
 }
 
 /// Removes what is left of an attachment. Goes on after errors and returns them all.
-pub fn discard(state: &State, attachment: &Attachment) -> Vec<PluginError> {
+pub fn discard(state: &State, attachment: Attachment) -> Vec<PluginError> {
     tracing::info!(attachment = %attachment.name, "removing");
     detach(state, attachment, None)
 }
@@ -136,7 +135,10 @@ fn remove(
         Err(error) => return vec![error.into()],
     };
     let mut errors: Vec<PluginError> = errors.into_iter().map(PluginError::from).collect();
-    for attachment in attachments.iter().filter(|attachment| !keep(attachment)) {
+    for attachment in attachments
+        .into_iter()
+        .filter(|attachment| !keep(attachment))
+    {
         tracing::info!(attachment = %attachment.name, "removing");
         errors.extend(detach(state, attachment, delegate));
     }
@@ -165,35 +167,28 @@ fn orphans(state: &State) -> Vec<PluginError> {
 /// the one that was written down.
 pub(crate) fn detach(
     state: &State,
-    attachment: &Attachment,
+    attachment: Attachment,
     delegate: Option<&Delegate>,
 ) -> Vec<PluginError> {
-    match &attachment.kind {
-        Kind::Node(_) => rendezvous::leave(state, attachment),
-        Kind::Interface {
-            delegate: recorded, ..
+    let attachment = match Mode::of(attachment) {
+        Mode::Joined(attachment) => {
+            let left = rendezvous::leave(state, &attachment);
+            return left.into_iter().map(PluginError::from).collect();
         }
-        | Kind::Function {
-            delegate: recorded, ..
-        } => {
-            // The arguments are those of the attachment, not of the GC.
-            let current = delegate
-                .zip(recorded.as_ref())
-                .map(|(current, recorded)| Delegate {
-                    arguments: recorded.arguments.clone(),
-                    ..current.clone()
-                });
-            let netns = attachment
-                .netns
-                .open()
-                .map(|_| attachment.netns.path.as_path());
-            let current = current.as_ref().map(|current| (current, netns));
-            match &attachment.kind {
-                Kind::Function { .. } => attach::vf::detach(state, attachment, current),
-                _ => attach::detach(state, attachment, current),
-            }
-        }
-    }
+        Mode::Attached(attachment) => attachment,
+    };
+    // The arguments are those of the attachment, not of the GC.
+    let current = delegate
+        .zip(attachment.kind.delegate())
+        .map(|(current, recorded)| Delegate {
+            arguments: recorded.arguments.clone(),
+            ..current.clone()
+        });
+    let netns = attachment.netns.open();
+    let netns = netns.map(|_| attachment.netns.path.as_path());
+    let current = current.as_ref().map(|current| (current, netns));
+    let left = attach::detach(state, &attachment, current);
+    left.into_iter().map(PluginError::from).collect()
 }
 
 /// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, locks and
