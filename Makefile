@@ -32,7 +32,7 @@ build: packages ## Build the release binaries
 	$(CARGO) build --release
 	@# A call of the plugin lasts 3 ms, of which glibc's start takes 0.3 in a virtual machine, and musl's nothing.
 	@if tests/musl $(MUSL); then \
-	  $(MUSL_LINKER)="$$PWD/cni-plugin/hot-cc" $(CARGO) build --release --package pinwire-cni --bin pinwire-cni --target $(MUSL); \
+	  $(MUSL_LINKER)="$$PWD/tests/bench/cni/hot-cc" $(CARGO) build --release --package pinwire-cni --bin pinwire-cni --target $(MUSL); \
 	  install target/$(MUSL)/release/pinwire-cni $(RELEASE); \
 	fi
 
@@ -42,10 +42,11 @@ demo: build ## Bring a chain of seven containers up, send packets through it, ta
 	@$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/demo
 
 .PHONY: lint
-lint: packages ## Check format, lints and documentation
+lint: packages ## Check format, lints, documentation, and that arrows run one way
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	tests/arrows
 
 .PHONY: test
 test: lint build ## Run all tests (as root: they make network namespaces of their own)
@@ -80,7 +81,13 @@ bench: build ## Measure deployment against Mininet, in one run on this machine
 .PHONY: bench-cni
 bench-cni: build ## Measure the CNI plugin against Debian's ptp, in one run on this machine
 	@tests/packages bench
-	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/bench/cni/run
+	@if tests/musl $(MUSL); then \
+	  tests/bench/cni/hot --check $(RELEASE)/pinwire-cni; \
+	  PINWIRE_HOT=off $(MUSL_LINKER)="$$PWD/tests/bench/cni/hot-cc" $(CARGO) build --release --package pinwire-cni --bin pinwire-cni \
+	    --target $(MUSL) --target-dir target/unordered; \
+	  unordered="--unordered target/unordered/$(MUSL)/release/pinwire-cni"; \
+	fi; \
+	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/bench/cni/run $${unordered:-}
 
 .PHONY: deny
 deny: ## Check licences, sources and bans of the dependencies (needs cargo-deny)
