@@ -8,9 +8,11 @@
 use std::io;
 use std::mem::{size_of, size_of_val};
 use std::net::SocketAddrV4;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::{c_int, c_void, socklen_t};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::batch::Batch;
 use super::error::Error;
@@ -27,7 +29,7 @@ pub(super) struct PacketSocket {
 impl PacketSocket {
     /// A socket that only sends. It bypasses the queueing discipline: what it sends is in the driver when `send` returns.
     pub(super) fn sender(interface: &Interface) -> Result<Self, Error> {
-        let socket = Self::bound(interface, 0)?;
+        let socket = Self::open(interface)?;
         socket.set(
             "setsockopt PACKET_QDISC_BYPASS",
             libc::SOL_PACKET,
@@ -45,8 +47,7 @@ impl PacketSocket {
         buffer: i32,
     ) -> Result<Self, Error> {
         use libc::{SOL_PACKET, SOL_SOCKET};
-        // With protocol 0 it receives nothing until the filter is there.
-        let socket = Self::bound(interface, 0)?;
+        let socket = Self::open(interface)?;
         socket.set(
             "setsockopt SO_TIMESTAMPNS",
             SOL_SOCKET,
@@ -72,6 +73,7 @@ impl PacketSocket {
             libc::SO_ATTACH_FILTER,
             &program,
         )?;
+        // Only now, with the filter in place.
         socket.bind(interface, libc::ETH_P_IP as u16)?;
         Ok(socket)
     }
@@ -155,16 +157,27 @@ impl PacketSocket {
         Ok(u64::from(statistics.tp_drops))
     }
 
-    fn bound(interface: &Interface, protocol: u16) -> Result<Self, Error> {
-        // SAFETY: socket takes no pointers.
-        let descriptor =
-            unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        let descriptor = owned(descriptor, "socket AF_PACKET", &interface.name)?;
+    /// Bound to no protocol: it receives nothing yet.
+    fn open(interface: &Interface) -> Result<Self, Error> {
+        let opened = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        let descriptor = opened.map_err(|errno| match errno {
+            Errno::EPERM | Errno::EACCES => Error::NotPermitted,
+            errno => Error::Socket {
+                call: "socket AF_PACKET",
+                interface: interface.name.clone(),
+                source: errno.into(),
+            },
+        })?;
         let socket = Self {
             descriptor,
             interface: interface.name.clone(),
         };
-        socket.bind(interface, protocol)?;
+        socket.bind(interface, 0)?;
         Ok(socket)
     }
 
@@ -220,19 +233,4 @@ impl PacketSocket {
             source: io::Error::last_os_error(),
         })
     }
-}
-
-fn owned(descriptor: c_int, call: &'static str, interface: &str) -> Result<OwnedFd, Error> {
-    if descriptor < 0 {
-        return match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::PermissionDenied => Err(Error::NotPermitted),
-            source => Err(Error::Socket {
-                call,
-                interface: interface.to_owned(),
-                source,
-            }),
-        };
-    }
-    // SAFETY: the descriptor has just been made and belongs to nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
