@@ -17,6 +17,6 @@ mod up;
 pub use down::{DEFAULT_GRACE, LeftBehind, tear_down};
 pub use execute::StepError;
 pub use functions::{AttachError, DetachError};
-pub use observe::{ObserveError, look, observe, open};
+pub use observe::{ObserveError, look_at, look_at_host, observe};
 pub use progress::{Progress, Timing};
-pub use up::{Up, UpError, UpReport, chain};
+pub use up::{Up, UpError, UpReport};

@@ -22,7 +22,6 @@ mod tests;
 
 pub use digest::Digest;
 pub use error::Error;
-pub use import::Progress;
 pub use layer::Limits;
 pub use node::{NODE_IMAGE, NodeImage};
 pub use reference::Reference;

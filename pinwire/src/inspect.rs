@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 use pinwire_cni::links::Peer;
 use pinwire_cni::name::{InterfaceName, MacAddress};
-use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::{Counters, Observation, ObservedLink};
 use pinwire_cni::wire::{Place, WireEnd};
 use pinwire_shim::cgroup::Cgroup;
@@ -145,10 +144,7 @@ fn view_node(
     paths: &TopologyPaths,
     function: impl Fn(&InterfaceName) -> Option<FunctionView>,
 ) -> Result<NodeView, ObserveError> {
-    let found = match engine::open(node)? {
-        Some(netns) => Some(engine::look(&netns, format!("node `{}`", node.name))?),
-        None => None,
-    };
+    let found = engine::look_at(node)?;
     let interfaces = node.interfaces.iter().map(|interface| {
         let link = found
             .as_ref()
@@ -199,33 +195,24 @@ fn view_interface(
     peer: String,
     link: Option<(&Observation, &ObservedLink)>,
 ) -> InterfaceView {
-    let Some((found, link)) = link else {
-        return InterfaceView {
-            name: name.to_owned(),
-            peer,
-            state: LinkState::Missing,
-            mac: None,
-            mtu: None,
-            altname: None,
-            addresses: Vec::new(),
-            counters: None,
-            function: None,
-        };
-    };
+    let (found, link) = link.unzip();
     InterfaceView {
         name: name.to_owned(),
         peer,
         // Not the operational state: the kernel updates that up to a second later.
-        state: match (link.up, link.carrier) {
-            (false, _) => LinkState::Down,
-            (true, true) => LinkState::Up,
-            (true, false) => LinkState::NoCarrier,
+        state: match link.map(|link| (link.up, link.carrier)) {
+            None => LinkState::Missing,
+            Some((false, _)) => LinkState::Down,
+            Some((true, true)) => LinkState::Up,
+            Some((true, false)) => LinkState::NoCarrier,
         },
-        mac: link.mac,
-        mtu: Some(link.mtu),
-        altname: link.altnames.first().cloned(),
-        addresses: found.addresses_of(link).collect(),
-        counters: Some(link.counters),
+        mac: link.and_then(|link| link.mac),
+        mtu: link.map(|link| link.mtu),
+        altname: link.and_then(|link| link.altnames.first().cloned()),
+        addresses: found
+            .zip(link)
+            .map_or_else(Vec::new, |(found, link)| found.addresses_of(link).collect()),
+        counters: link.map(|link| link.counters),
         function: None,
     }
 }
@@ -258,11 +245,7 @@ fn view_host(record: &Record) -> Result<Vec<InterfaceView>, ObserveError> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
-    let host = Netns::current().map_err(|source| ObserveError::Open {
-        place: "the host".to_owned(),
-        source,
-    })?;
-    let found = engine::look(&host, "the host")?;
+    let found = engine::look_at_host()?;
     let view = ends.into_iter().map(|end| {
         let peer = peers
             .get(end.interface.as_str())

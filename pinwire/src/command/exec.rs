@@ -20,14 +20,14 @@ use crate::target::{self, NodeTarget};
 const HOST_COMMANDS: &str = "exec@host";
 
 /// Runs a command and ends with its exit code.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<ExitCode> {
     let target = target::node(roots, &options.node)?;
     if options.net || target.node.containers.is_empty() {
         let Err(error) = run_on_host(&target, &options.command);
-        return Err(Failure::Exec(error));
+        return Err(Failure::Exec(error).into());
     }
     let container = target.container(options.container.as_deref())?;
-    run_in_container(&target, &container.id, options).map_err(Failure::Exec)
+    Ok(run_in_container(&target, &container.id, options).map_err(Failure::Exec)?)
 }
 
 fn run_in_container(target: &NodeTarget, id: &str, options: &Options) -> anyhow::Result<ExitCode> {

@@ -3,7 +3,6 @@
 use pinwire_cni::observe::Counters;
 
 use crate::cli::{Inspect as Options, Output};
-use crate::failure::Failure;
 use crate::inspect::{
     self, ContainerView, FunctionView, InterfaceView, LinkState, NodeView, TopologyView,
 };
@@ -14,9 +13,9 @@ use crate::record::State;
 use crate::target;
 
 /// Shows a topology.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
     let (paths, record) = target::topology(roots, options.target.as_deref())?;
-    let view = inspect::view(&record, &paths).map_err(anyhow::Error::from)?;
+    let view = inspect::view(&record, &paths)?;
     match options.output {
         Output::Json => output::json(&view)?,
         Output::Table => print(&view)?,
@@ -53,7 +52,7 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
         }
         if node.interfaces.is_empty() {
             let [name, state, memory] = head;
-            let mut row = [const { String::new() }; COLUMNS].map(|_| "-".to_owned());
+            let mut row = output::dashes();
             [row[0], row[1], row[2]] = [name, state, memory];
             rows.push(row);
         }
@@ -103,16 +102,15 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
         .filter(|address| !is_link_local(address))
         .map(ToString::to_string)
         .collect();
-    let counted = |pick: fn(&Counters) -> (u64, u64)| match &interface.counters {
-        None => "-".to_owned(),
-        Some(counters) => match pick(counters) {
+    let counted = |pick: fn(&Counters) -> (u64, u64)| {
+        let counted = interface.counters.as_ref().map(pick);
+        output::or_dash(counted.map(|counted| match counted {
             (packets, 0) => packets.to_string(),
             (packets, lost) => format!("{packets} ({lost} lost)"),
-        },
+        }))
     };
     let of_function = |pick: fn(&FunctionView) -> Option<String>| {
-        let text = interface.function.as_ref().and_then(pick);
-        text.unwrap_or_else(|| "-".to_owned())
+        output::or_dash(interface.function.as_ref().and_then(pick))
     };
     [
         node,
@@ -128,9 +126,7 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
             LinkState::Missing => "missing",
         }
         .to_owned(),
-        interface
-            .mac
-            .map_or_else(|| "-".to_owned(), |mac| mac.to_string()),
+        output::or_dash(interface.mac),
         addresses.join(" "),
         counted(|counters| {
             (
@@ -183,9 +179,5 @@ fn memory_of(node: &NodeView) -> String {
         .iter()
         .filter_map(|container| container.memory_bytes)
         .collect();
-    if known.is_empty() {
-        "-".to_owned()
-    } else {
-        output::bytes(known.iter().sum())
-    }
+    output::or_dash((!known.is_empty()).then(|| output::bytes(known.iter().sum())))
 }

@@ -6,65 +6,48 @@ use pinwire_cni::plugin::state::State;
 use pinwire_cni::vf::{PhysicalFunction, Rate, Sysfs, Vlan, VlanProtocol};
 
 use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
-use crate::failure::Failure;
 use crate::output;
 use crate::paths::Roots;
-use crate::vf::change::Rehearsal;
 use crate::vf::{Functions, FunctionsError, title};
 
 /// Lists, shows, makes, removes or binds virtual functions.
-pub(super) fn run(roots: &Roots, options: Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: Options) -> anyhow::Result<()> {
     let functions = Functions {
         sysfs: options.sysfs.map_or_else(Sysfs::default, Sysfs::at),
         state: State::at(roots.plugin()),
     };
     match options.command {
         VfCommand::List(options) => {
-            let all = functions.all().map_err(anyhow::Error::from)?;
+            let all = functions.all()?;
             match options.output {
                 Output::Json => output::json(&all)?,
                 Output::Table => list(&all)?,
             }
         }
         VfCommand::Show { device, output } => show(&functions, &device, output)?,
-        change => carry_out(&functions, &change)?,
-    }
-    Ok(())
-}
-
-fn carry_out(functions: &Functions, change: &VfCommand) -> anyhow::Result<()> {
-    match change {
         VfCommand::Create {
             physical,
             count,
             rehearse,
-        } => create(functions, physical, *count, rehearse),
+        } => create(&functions, &physical, count, &rehearse)?,
         VfCommand::Free {
             physical,
             force,
             rehearse,
-        } => free(functions, physical, *force, rehearse),
+        } => free(&functions, &physical, force, &rehearse)?,
         VfCommand::Bind {
             function,
             driver,
             rehearse,
-        } => bind(functions, function, driver, rehearse),
-        VfCommand::Unbind { function, rehearse } => unbind(functions, function, rehearse),
-        VfCommand::List(_) | VfCommand::Show { .. } => Ok(()),
+        } => bind(&functions, &function, &driver, &rehearse)?,
+        VfCommand::Unbind { function, rehearse } => unbind(&functions, &function, &rehearse)?,
     }
+    Ok(())
 }
 
 impl Rehearse {
-    fn rehearsal(&self) -> Rehearsal {
-        if self.dry_run {
-            Rehearsal::Yes
-        } else {
-            Rehearsal::No
-        }
-    }
-
-    /// What was done, or would be.
-    fn tell(&self, done: &str, would: &str, rest: &str) {
+    /// Says what was done, or would be.
+    fn say(&self, done: &str, would: &str, rest: &str) {
         let verb = if self.dry_run { would } else { done };
         println!("{verb} {rest}");
     }
@@ -77,7 +60,7 @@ fn create(
     rehearse: &Rehearse,
 ) -> anyhow::Result<()> {
     let created = functions
-        .create(physical, count, rehearse.rehearsal())
+        .create(physical, count, rehearse.dry_run)
         .with_context(|| format!("cannot make {count} virtual functions of {physical}"))?;
     let what = format!(
         "{} of {}",
@@ -87,7 +70,7 @@ fn create(
     if created.before == count {
         println!("there are {what} already");
     } else {
-        rehearse.tell("made", "would make", &what);
+        rehearse.say("made", "would make", &what);
     }
     if let Some(reason) = created.without_driver {
         anstream::eprintln!("note: the virtual functions have no driver: {reason}");
@@ -102,7 +85,7 @@ fn free(
     rehearse: &Rehearse,
 ) -> anyhow::Result<()> {
     let physical = functions
-        .free(physical, force, rehearse.rehearsal())
+        .free(physical, force, rehearse.dry_run)
         .with_context(|| format!("cannot remove the virtual functions of {physical}"))?;
     let count = physical.enabled as usize;
     if count == 0 {
@@ -110,7 +93,7 @@ fn free(
         return Ok(());
     }
     let what = output::counted(count, "virtual function");
-    rehearse.tell(
+    rehearse.say(
         "removed",
         "would remove",
         &format!("{what} of {}", title(&physical)),
@@ -125,27 +108,27 @@ fn bind(
     rehearse: &Rehearse,
 ) -> anyhow::Result<()> {
     let bound = functions
-        .bind(function, driver, rehearse.rehearsal())
+        .bind(function, driver, rehearse.dry_run)
         .with_context(|| format!("cannot bind {function} to {driver}"))?;
     let device = pinwire_cni::vf::vfio_device(&bound);
     let device = device.map_or_else(String::new, |path| format!(", which is {}", path.display()));
     let what = format!("{} to {driver}{device}", bound.address);
-    rehearse.tell("bound", "would bind", &what);
+    rehearse.say("bound", "would bind", &what);
     Ok(())
 }
 
 fn unbind(functions: &Functions, function: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
     let unbound = functions
-        .unbind(function, rehearse.rehearsal())
+        .unbind(function, rehearse.dry_run)
         .with_context(|| format!("cannot give {function} back"))?;
     let driver = unbound.driver.as_deref().unwrap_or("no driver");
     let now = if rehearse.dry_run { "has" } else { "now has" };
     let what = format!("{}, which {now} {driver}", unbound.address);
-    rehearse.tell("gave back", "would give back", &what);
+    rehearse.say("gave back", "would give back", &what);
     Ok(())
 }
 
-fn show(functions: &Functions, device: &str, output: Output) -> Result<(), Failure> {
+fn show(functions: &Functions, device: &str, output: Output) -> anyhow::Result<()> {
     match functions.physical(device) {
         Ok(physical) if output == Output::Json => output::json(&physical)?,
         Ok(physical) => {
@@ -155,13 +138,13 @@ fn show(functions: &Functions, device: &str, output: Output) -> Result<(), Failu
         }
         // It may be a virtual function.
         Err(FunctionsError::NoPhysical { .. }) => {
-            let function = functions.function(device).map_err(anyhow::Error::from)?;
+            let function = functions.function(device)?;
             match output {
                 Output::Json => output::json(&function)?,
                 Output::Table => show_function(&function)?,
             }
         }
-        Err(error) => return Err(anyhow::Error::from(error).into()),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
@@ -171,8 +154,14 @@ fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
     let rows = [
         ["physical function".to_owned(), title(physical)],
         ["vendor and device".to_owned(), physical.device_id.clone()],
-        ["driver".to_owned(), text(physical.driver.as_ref())],
-        ["NUMA node".to_owned(), text(physical.numa_node.as_ref())],
+        [
+            "driver".to_owned(),
+            output::or_dash(physical.driver.as_ref()),
+        ],
+        [
+            "NUMA node".to_owned(),
+            output::or_dash(physical.numa_node.as_ref()),
+        ],
         [
             "virtual functions".to_owned(),
             format!("{enabled} of {total}"),
@@ -230,7 +219,7 @@ fn list(all: &[PhysicalReport]) -> std::io::Result<()> {
 
 /// The row of a physical function that has no virtual ones.
 fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] {
-    let mut row = [const { String::new() }; 13].map(|_: String| "-".to_owned());
+    let mut row = output::dashes();
     row[0] = name;
     row[1] = format!("0 of {}", physical.total);
     row
@@ -239,11 +228,7 @@ fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] 
 fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
     let function = &view.function;
     let told = view.attributes.as_ref();
-    let on = |value: Option<bool>| match value {
-        None => "-".to_owned(),
-        Some(true) => "on".to_owned(),
-        Some(false) => "off".to_owned(),
-    };
+    let on = |value: Option<bool>| output::or_dash(value.map(|on| if on { "on" } else { "off" }));
     let home = function.interface.as_ref();
     let home = home.map(|interface| interface.name.clone());
     let away = view.owner.as_ref().and_then(|owner| {
@@ -254,28 +239,17 @@ fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
         physical.to_owned(),
         function.index.to_string(),
         function.address.to_string(),
-        text(function.driver.as_ref()),
-        text(function.numa_node.as_ref()),
-        text(function.iommu_group.as_ref()),
-        text(home.or(away).as_ref()),
-        text(told.and_then(|told| told.mac).as_ref()),
-        told.and_then(|told| told.vlan)
-            .map_or_else(|| "-".to_owned(), vlan),
+        output::or_dash(function.driver.as_ref()),
+        output::or_dash(function.numa_node.as_ref()),
+        output::or_dash(function.iommu_group.as_ref()),
+        output::or_dash(home.or(away)),
+        output::or_dash(told.and_then(|told| told.mac)),
+        output::or_dash(told.and_then(|told| told.vlan).map(vlan)),
         on(told.and_then(|told| told.trust)),
         on(told.and_then(|told| told.spoof_check)),
-        told.and_then(|told| told.rate)
-            .map_or_else(|| "-".to_owned(), rate),
-        text(
-            view.holder
-                .as_ref()
-                .map(|holder| holder.replace('`', ""))
-                .as_ref(),
-        ),
+        output::or_dash(told.and_then(|told| told.rate).map(rate)),
+        output::or_dash(view.holder.as_ref().map(|holder| holder.replace('`', ""))),
     ]
-}
-
-fn text(value: Option<&impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 /// The VLAN, its priority after a `p`, and its protocol if that is not the usual one.

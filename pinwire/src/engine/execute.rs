@@ -2,8 +2,7 @@
 //! compares what exists then with what is wanted instead, and carries that out.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -23,6 +22,7 @@ use super::parallel;
 use super::process;
 use super::progress::Progress;
 use crate::change::Changes;
+use crate::error::FileError;
 use crate::interrupt::Interrupt;
 use crate::paths::TopologyPaths;
 use crate::plan::{ContainerPlan, NodePlan};
@@ -78,13 +78,8 @@ pub enum StepError {
         source: NetlinkError,
     },
     /// A directory of a container cannot be made or written to.
-    #[error("cannot write to `{}`", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It cannot be told what a container drives itself.
     #[error("container `{container}` of node `{node}` cannot be given its virtual functions")]
     Devices {
@@ -205,7 +200,7 @@ impl Executor<'_> {
                 return Ok(());
             }
             make_directory(&paths.namespaces())?;
-            parallel::each(nodes, vec![(); parallel::width()], |(), node| {
+            parallel::each(nodes, |node| {
                 go_on(interrupt, bar)?;
                 // One that is there and not in the record, or no namespace any more, is a remnant.
                 Netns::remove(&node.netns).map_err(netns_of(node))?;
@@ -231,35 +226,27 @@ impl Executor<'_> {
         let interrupt = self.interrupt;
         self.progress
             .step("configure networks", places.len(), |bar| {
-                parallel::each(
-                    places,
-                    vec![(); parallel::width()],
-                    |(), (place, settings)| {
-                        go_on(interrupt, bar)?;
-                        setting::apply(&reach(place)?, settings).map_err(refused(place))
-                    },
-                )
+                parallel::each(places, |(place, settings)| {
+                    go_on(interrupt, bar)?;
+                    setting::apply(&reach(place)?, settings).map_err(refused(place))
+                })
             })
     }
 
     /// Waits until links are in operation, which they are some time after both of their ends are up.
     fn settle(&mut self, places: &[(Place, Vec<Setting>)]) -> Result<(), StepError> {
         self.progress.step("settle links", places.len(), |bar| {
-            parallel::each(
-                places,
-                vec![(); parallel::width()],
-                |(), (place, settings)| {
-                    bar.inc(1);
-                    let settle = match place {
-                        Place::Host => setting::settle_host,
-                        Place::Netns(_) => setting::settle,
-                    };
-                    settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
-                        place: place.clone(),
-                        source,
-                    })
-                },
-            )
+            parallel::each(places, |(place, settings)| {
+                bar.inc(1);
+                let settle = match place {
+                    Place::Host => setting::settle_host,
+                    Place::Netns(_) => setting::settle,
+                };
+                settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
+                    place: place.clone(),
+                    source,
+                })
+            })
         })
     }
 
@@ -272,7 +259,7 @@ impl Executor<'_> {
                     return Ok(());
                 }
                 make_directory(&paths.data.join("logs"))?;
-                parallel::each(containers, zygotes, |zygote, (node, container)| {
+                parallel::each_by(containers, zygotes, |zygote, (node, container)| {
                     go_on(interrupt, bar)?;
                     let devices =
                         Devices::of(paths, &node.name).map_err(|source| StepError::Devices {
@@ -287,12 +274,10 @@ impl Executor<'_> {
                             container: container.name.clone(),
                             source: Box::new(source),
                         })?;
-                    process::save(paths, &container.id, &started).map_err(|source| {
-                        StepError::Directory {
-                            path: paths.container(&container.id),
-                            source,
-                        }
-                    })
+                    let directory = paths.container(&container.id);
+                    process::save(paths, &container.id, &started)
+                        .map_err(FileError::on("write to", &directory))?;
+                    Ok(())
                 })
             })
     }
@@ -345,11 +330,8 @@ fn netns_of(node: &NodePlan) -> impl FnOnce(NetnsError) -> StepError {
     move |source| StepError::Netns { node, source }
 }
 
-fn make_directory(path: &Path) -> Result<(), StepError> {
-    fs::create_dir_all(path).map_err(|source| StepError::Directory {
-        path: path.to_owned(),
-        source,
-    })
+fn make_directory(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(FileError::on("write to", path))
 }
 
 /// The first of several errors, as the one that is told.

@@ -2,11 +2,12 @@
 //! back with or without a record.
 
 use indicatif::ProgressBar;
-use pinwire_cni::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_cni::name::{InterfaceName, NodeName};
 use pinwire_cni::plugin::PluginError;
 use pinwire_cni::plugin::function::end::{self, FunctionEnd};
 use pinwire_cni::plugin::state::{AttachmentName, State};
 
+use crate::error::chain;
 use crate::paths::TopologyPaths;
 
 /// A virtual function that could not be attached.
@@ -62,25 +63,12 @@ pub(super) fn detach(
     errors
 }
 
-/// Removes what commands that were killed left besides.
-pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), PluginError> {
-    end::tidy(&State::at(&paths.plugin))
-}
-
-/// The attachments of a topology, whatever became of it.
-pub(super) fn attached(
-    paths: &TopologyPaths,
-    topology: &TopologyName,
-) -> Result<Vec<AttachmentName>, PluginError> {
-    end::attached(&State::at(&paths.plugin), topology)
-}
-
 /// Whether the virtual function of an end is what it was made. What cannot be told counts as no: it is attached anew then.
 pub(super) fn is_intact(paths: &TopologyPaths, end: &FunctionEnd) -> bool {
     match end::intact(&State::at(&paths.plugin), end) {
         Ok(holding) => holding.is_some(),
         Err(error) => {
-            let error = super::chain(&error);
+            let error = chain(&error);
             tracing::warn!(error, interface = %end.interface, node = %end.node, "virtual function");
             false
         }

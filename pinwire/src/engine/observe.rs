@@ -13,6 +13,7 @@ use pinwire_cni::wire::{self, Place, WireEnd};
 
 use super::{functions, parallel, process};
 use crate::change::{Observed, ObservedNode};
+use crate::error::chain;
 use crate::paths::TopologyPaths;
 use crate::plan::{Deployment, NodePlan};
 
@@ -100,59 +101,61 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
         )
         .collect();
     let nodes = parallel::map(&deployment.nodes, |node| {
-        Ok(look_at_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
+        Ok(observe_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
     });
     let nodes: HashMap<NodeName, ObservedNode> = nodes
         .into_iter()
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()?;
-    let has_host_ends = ends.values().any(|end| end.on_host);
-    let host = if has_host_ends {
-        look_at_host(&ends, &deployment.host, paths)?
-    } else {
-        ObservedNode::default()
-    };
+    let mut host = ObservedNode::default();
+    if ends.values().any(|end| end.on_host) {
+        let found = look_at_host()?;
+        host.altnames = intact(&found, &ends, paths);
+        host.is_told = is_told(&found, &deployment.host);
+    }
     Ok(Observed { nodes, host })
 }
 
-/// What a network namespace holds.
+/// What the network namespace of a node holds; `None` where it is gone.
 ///
 /// # Errors
-/// [`ObserveError`]; `place` says whose namespace it is.
-pub fn look(netns: &Netns, place: impl Into<String>) -> Result<Observation, ObserveError> {
-    observe::observe(netns).map_err(|source| ObserveError::Read {
-        place: place.into(),
-        source,
-    })
-}
-
-/// Opens a node's network namespace; `None` where it is gone.
-///
-/// # Errors
-/// [`ObserveError::Open`] where it is there and cannot be opened.
-pub fn open(node: &NodePlan) -> Result<Option<Netns>, ObserveError> {
+/// [`ObserveError`] where it is there and cannot be read.
+pub fn look_at(node: &NodePlan) -> Result<Option<Observation>, ObserveError> {
+    let place = format!("node `{}`", node.name);
     match Netns::open(&node.netns) {
-        Ok(netns) => Ok(Some(netns)),
+        Ok(netns) => look(&netns, place).map(Some),
         Err(NetnsError::NotANamespace { .. }) => Ok(None),
         Err(NetnsError::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(None)
         }
-        Err(source) => Err(ObserveError::Open {
-            place: format!("node `{}`", node.name),
-            source,
-        }),
+        Err(source) => Err(ObserveError::Open { place, source }),
     }
 }
 
-fn look_at_node(
+/// What the network namespace of this host holds.
+///
+/// # Errors
+/// [`ObserveError`].
+pub fn look_at_host() -> Result<Observation, ObserveError> {
+    let place = "the host".to_owned();
+    match Netns::current() {
+        Ok(netns) => look(&netns, place),
+        Err(source) => Err(ObserveError::Open { place, source }),
+    }
+}
+
+fn look(netns: &Netns, place: String) -> Result<Observation, ObserveError> {
+    observe::observe(netns).map_err(|source| ObserveError::Read { place, source })
+}
+
+fn observe_node(
     node: &NodePlan,
     ends: &Ends<'_>,
     paths: &TopologyPaths,
 ) -> Result<Option<ObservedNode>, ObserveError> {
-    let Some(netns) = open(node)? else {
+    let Some(found) = look_at(node)? else {
         return Ok(None);
     };
-    let found = look(&netns, format!("node `{}`", node.name))?;
     let running = node
         .containers
         .iter()
@@ -166,24 +169,6 @@ fn look_at_node(
         running,
         is_told: is_told(&found, &node.settings),
     }))
-}
-
-fn look_at_host(
-    ends: &Ends<'_>,
-    settings: &[Setting],
-    paths: &TopologyPaths,
-) -> Result<ObservedNode, ObserveError> {
-    let place = "the host";
-    let netns = Netns::current().map_err(|source| ObserveError::Open {
-        place: place.to_owned(),
-        source,
-    })?;
-    let found = look(&netns, place)?;
-    Ok(ObservedNode {
-        altnames: intact(&found, ends, paths),
-        running: HashSet::new(),
-        is_told: is_told(&found, settings),
-    })
 }
 
 /// The alternative names of the links that are what they should be.
@@ -220,7 +205,7 @@ fn is_tuned(end: &WireEnd) -> bool {
     match wire::detuned(end) {
         Ok(mismatch) => mismatch.is_none(),
         Err(error) => {
-            tracing::warn!(error = super::chain(&error), %end, "tuning");
+            tracing::warn!(error = chain(&error), %end, "tuning");
             false
         }
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use oci_spec::OciSpecError;
+
 use super::digest::Digest;
 
 /// Why an image could not be found, read, written or removed.
@@ -170,6 +172,25 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+}
+
+impl Error {
+    /// For `map_err` of reading or writing a document.
+    pub(super) fn document(what: &str) -> impl Fn(serde_json::Error) -> Self {
+        move |source| Self::Document {
+            what: what.to_owned(),
+            source,
+        }
+    }
+}
+
+/// What the specification's types refuse.
+impl From<OciSpecError> for Error {
+    fn from(error: OciSpecError) -> Self {
+        Self::Unsupported {
+            what: error.to_string(),
+        }
+    }
 }
 
 /// Names the system call and its object in the error of an I/O operation.

@@ -12,7 +12,7 @@ use std::path::Path;
 use oci_spec::image::{Descriptor, ImageIndexBuilder, ImageManifestBuilder, MediaType};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, EntryType};
 
 use super::digest::{Digest, Hashing};
 use super::error::{At, Error};
@@ -89,9 +89,9 @@ impl Documents {
         let manifest = manifest(&configuration, layers)?;
         let index = index_of(&manifest, name)?;
         let docker = text(&json!([{
-            "Config": blob_name(&Digest::of(&configuration)),
+            "Config": Digest::of(&configuration).blob_name(),
             "RepoTags": [name],
-            "Layers": layers.iter().map(|layer| blob_name(&layer.digest)).collect::<Vec<_>>(),
+            "Layers": layers.iter().map(|layer| layer.digest.blob_name()).collect::<Vec<_>>(),
         }]))?;
         Ok(Self {
             configuration,
@@ -105,10 +105,10 @@ impl Documents {
     fn files(&self) -> [(String, &[u8]); 5] {
         [
             (
-                blob_name(&Digest::of(&self.configuration)),
+                Digest::of(&self.configuration).blob_name(),
                 &self.configuration,
             ),
-            (blob_name(&Digest::of(&self.manifest)), &self.manifest),
+            (Digest::of(&self.manifest).blob_name(), &self.manifest),
             ("index.json".to_owned(), &self.index),
             ("manifest.json".to_owned(), &self.docker),
             (
@@ -129,8 +129,7 @@ fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error
         .media_type(MediaType::ImageManifest)
         .config(document(MediaType::ImageConfig, configuration)?)
         .layers(layers)
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     text(&manifest)
 }
 
@@ -146,15 +145,8 @@ fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, Error> {
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
         .manifests(vec![entry])
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     text(&index)
-}
-
-fn unbuildable(error: oci_spec::OciSpecError) -> Error {
-    Error::Unsupported {
-        what: error.to_string(),
-    }
 }
 
 /// Writes all files. The outer result is that of the archive's file, the inner one that of reading the layers.
@@ -165,10 +157,11 @@ fn write(
 ) -> io::Result<Result<(), Error>> {
     let mut archive = Builder::new(BufWriter::with_capacity(1 << 18, file));
     for directory in ["blobs/", "blobs/sha256/"] {
-        archive.append_data(&mut header(EntryType::Directory, 0), directory, io::empty())?;
+        let mut header = layer::header(EntryType::Directory, 0o755, 0);
+        archive.append_data(&mut header, directory, io::empty())?;
     }
     for (name, bytes) in documents.files() {
-        let mut header = header(EntryType::Regular, bytes.len() as u64);
+        let mut header = layer::header(EntryType::Regular, 0o644, bytes.len() as u64);
         archive.append_data(&mut header, name, bytes)?;
     }
     let mut written = Vec::new();
@@ -177,8 +170,8 @@ fn write(
             continue;
         }
         written.push(layer.digest);
-        let mut head = header(EntryType::Regular, layer.bytes);
-        head.set_path(blob_name(&layer.digest))?;
+        let mut head = layer::header(EntryType::Regular, 0o644, layer.bytes);
+        head.set_path(layer.digest.blob_name())?;
         head.set_cksum();
         let output = archive.get_mut();
         output.write_all(head.as_bytes())?;
@@ -191,26 +184,8 @@ fn write(
     Ok(Ok(()))
 }
 
-fn header(kind: EntryType, size: u64) -> Header {
-    let mut header = Header::new_ustar();
-    header.set_entry_type(kind);
-    header.set_size(size);
-    header.set_mode(if kind == EntryType::Directory {
-        0o755
-    } else {
-        0o644
-    });
-    for set in [Header::set_mtime, Header::set_uid, Header::set_gid] {
-        set(&mut header, 0);
-    }
-    header
-}
-
 fn text(document: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(document).map_err(|source| Error::Document {
-        what: "a document of the archive".to_owned(),
-        source,
-    })
+    serde_json::to_vec(document).map_err(Error::document("a document of the archive"))
 }
 
 fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
@@ -218,10 +193,6 @@ fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
 }
 
 fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, Error> {
-    let digest: oci_spec::image::Digest = digest.to_string().parse().map_err(unbuildable)?;
+    let digest: oci_spec::image::Digest = digest.to_string().parse()?;
     Ok(Descriptor::new(media_type, bytes, digest))
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
 }

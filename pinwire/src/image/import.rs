@@ -2,12 +2,12 @@
 //! it gets a name in the store.
 
 mod docker;
-mod meter;
 mod oci;
 
 use std::io::{self, Read};
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use serde::de::DeserializeOwned;
 
 use super::archive::{Archive, Section, decompressed};
@@ -18,9 +18,6 @@ use super::layer::{self, Limits};
 use super::platform::Platform;
 use super::reference::Reference;
 use super::store::{Image, Store};
-use meter::{Meter, Metered};
-
-pub use meter::Progress;
 
 /// An image as an archive describes it.
 struct Source {
@@ -59,7 +56,7 @@ struct LayerSource {
 
 impl Store {
     /// Imports all images of the archive or OCI layout at `path` for this host's platform, in place of images of the same
-    /// names. `name` names the image, in place of the archive's names for it. `progress` is called every so often.
+    /// names. `name` names the image, in place of the archive's names for it. `progress` counts the bytes of the layers' files.
     ///
     /// Safe beside other imports, and to be killed: an image is in the store with all of its layers, or not at all.
     ///
@@ -71,23 +68,22 @@ impl Store {
         path: &Path,
         name: Option<&str>,
         limits: &Limits,
-        mut progress: impl FnMut(Progress),
+        progress: &ProgressBar,
     ) -> Result<Vec<Image>, Error> {
         let name = name
             .map(|name| name.parse().map_err(Error::Reference))
             .transpose()?;
         let archive = Archive::open(path, &self.layers, limits)?;
         let sources = named(sources(&archive, limits)?, name, path)?;
-        let mut meter = Meter::new(&mut progress);
         for layer in sources.iter().flat_map(|source| &source.layers) {
-            meter.expect(open_layer(&archive, layer)?.1);
+            progress.inc_length(open_layer(&archive, layer)?.1);
         }
         let _lock = self.lock_layers_shared()?;
         let mut records = Vec::new();
         for source in sources {
             let mut bytes = 0;
             for layer in &source.layers {
-                bytes += self.add_layer(&archive, layer, limits, &mut meter)?;
+                bytes += self.add_layer(&archive, layer, limits, progress)?;
             }
             records.push(source.record(bytes));
         }
@@ -114,16 +110,16 @@ impl Store {
         archive: &Archive,
         layer: &LayerSource,
         limits: &Limits,
-        meter: &mut Meter<'_>,
+        progress: &ProgressBar,
     ) -> Result<u64, Error> {
         let (section, size) = open_layer(archive, layer)?;
         let directory = self.layer(&layer.unpacked);
         if directory.is_dir() {
-            meter.add(size);
+            progress.inc(size);
             return layer::bytes(&directory);
         }
         let partial = self.partial_layer()?;
-        let mut file = Hashing::new(Metered::new(section, meter));
+        let mut file = Hashing::new(progress.wrap_read(section));
         let unpacked = unpack_layer(&mut file, partial.path(), limits);
         // A damaged file is better named so than by what it did to the decompressor; its rest counts for the digest.
         let rest = io::copy(&mut file, &mut io::sink()).at("read", archive.path());
@@ -235,11 +231,17 @@ fn check(
     Ok(())
 }
 
+/// Whether an image has as many layers as digests of their content.
+fn check_layers(layers: usize, unpacked: usize) -> Result<(), Error> {
+    if layers == unpacked {
+        return Ok(());
+    }
+    let what = format!("an image with {layers} layers and {unpacked} digests of layers");
+    Err(Error::Unsupported { what })
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|source| Error::Document {
-        what: what.to_owned(),
-        source,
-    })
+    serde_json::from_slice(bytes).map_err(Error::document(what))
 }
 
 /// The digests of a configuration's layers, unpacked, and its platform.

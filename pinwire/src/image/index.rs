@@ -81,15 +81,8 @@ impl Fingerprint {
 pub(super) fn read(images: &Path) -> Result<Index, Error> {
     let path = images.join("index.json");
     let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
-        Err(source) => {
-            return Err(Error::Io {
-                call: "read",
-                path,
-                source,
-            });
-        }
+        bytes => bytes.at("read", &path)?,
     };
     let index: Index = serde_json::from_slice(&bytes).map_err(|source| Error::Index {
         path: path.clone(),
@@ -109,7 +102,7 @@ pub(super) fn update<T>(
     images: &Path,
     change: impl FnOnce(&mut Index) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let _lock = lock(&images.join("index.lock"))?;
+    let _lock = lock(&images.join("index.lock"), File::lock)?;
     let mut index = read(images)?;
     let result = change(&mut index)?;
     write(images, &index)?;
@@ -134,18 +127,14 @@ fn write(images: &Path, index: &Index) -> Result<(), Error> {
         .at("fsync", images)
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
-    let file = open_lock(path)?;
-    file.lock().at("flock", path)?;
-    Ok(file)
-}
-
-/// Opens a lock file, making it where absent. The lock ends with the file.
-pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
-    File::options()
+/// Takes a lock by its file, which is made where absent. The lock ends with the file.
+pub(super) fn lock(path: &Path, take: fn(&File) -> io::Result<()>) -> Result<File, Error> {
+    let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)
-        .at("open", path)
+        .at("open", path)?;
+    take(&file).at("flock", path)?;
+    Ok(file)
 }

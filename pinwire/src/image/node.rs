@@ -187,9 +187,6 @@ impl Store {
 
 /// The image's configuration and its digest.
 fn configuration(layer: &Digest) -> Result<(serde_json::Value, Digest), Error> {
-    let unbuildable = |error: oci_spec::OciSpecError| Error::Unsupported {
-        what: error.to_string(),
-    };
     let platform = Platform::host();
     let config = ConfigBuilder::default()
         .env(vec![PATH.to_owned()])
@@ -199,26 +196,20 @@ fn configuration(layer: &Digest) -> Result<(serde_json::Value, Digest), Error> {
             "dev.pinwire.node".to_owned(),
             LAYOUT.to_owned(),
         )]))
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     let rootfs = RootFsBuilder::default()
         .typ("layers")
         .diff_ids(vec![layer.to_string()])
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     let configuration: ImageConfiguration = ImageConfigurationBuilder::default()
         .created("1970-01-01T00:00:00Z")
         .architecture(platform.architecture)
         .os(platform.os)
         .config(config)
         .rootfs(rootfs)
-        .build()
-        .map_err(unbuildable)?;
-    let document = |source| Error::Document {
-        what: "the node image's configuration".to_owned(),
-        source,
-    };
-    let value = serde_json::to_value(&configuration).map_err(document)?;
+        .build()?;
+    let document = Error::document("the node image's configuration");
+    let value = serde_json::to_value(&configuration).map_err(&document)?;
     let digest = Digest::of(&serde_json::to_vec(&value).map_err(document)?);
     Ok((value, digest))
 }

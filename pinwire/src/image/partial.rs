@@ -52,11 +52,7 @@ impl PartialLayer<'_> {
                 Ok(path)
             }
             Err(_) if path.is_dir() => Ok(path),
-            Err(source) => Err(Error::Io {
-                call: "rename",
-                path,
-                source,
-            }),
+            Err(error) => Err(error).at("rename", &path),
         }
     }
 }

@@ -215,17 +215,11 @@ impl Store {
 
     /// While it is held, no layer is removed.
     pub(super) fn lock_layers_shared(&self) -> Result<File, Error> {
-        let path = self.images.join("layers.lock");
-        let file = index::open_lock(&path)?;
-        file.lock_shared().at("flock", &path)?;
-        Ok(file)
+        index::lock(&self.images.join("layers.lock"), File::lock_shared)
     }
 
     fn lock_layers_exclusively(&self) -> Result<File, Error> {
-        let path = self.images.join("layers.lock");
-        let file = index::open_lock(&path)?;
-        file.lock().at("flock", &path)?;
-        Ok(file)
+        index::lock(&self.images.join("layers.lock"), File::lock)
     }
 }
 
@@ -258,12 +252,9 @@ pub(super) fn find<'a>(
 
 /// The part of an image's configuration that concerns its process.
 fn process(configuration: &serde_json::Value) -> Result<ImageConfig, Error> {
-    let document = |source| Error::Document {
-        what: "the image's configuration".to_owned(),
-        source,
-    };
     let configuration: oci_spec::image::ImageConfiguration =
-        serde_json::from_value(configuration.clone()).map_err(document)?;
+        serde_json::from_value(configuration.clone())
+            .map_err(Error::document("the image's configuration"))?;
     let config = configuration.config().clone().unwrap_or_default();
     Ok(ImageConfig {
         entrypoint: config.entrypoint().clone().unwrap_or_default(),

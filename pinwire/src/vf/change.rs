@@ -25,38 +25,20 @@ pub struct Created {
     pub without_driver: Option<String>,
 }
 
-/// Whether changes are made, or only checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rehearsal {
-    /// They are made.
-    No,
-    /// All is checked and nothing changed.
-    Yes,
-}
-
 impl Functions {
     /// Makes `count` virtual functions of a physical function that has none; as many as there are is no error.
     ///
     /// # Errors
     /// [`FunctionsError`].
-    pub fn create(
-        &self,
-        name: &str,
-        count: u32,
-        rehearsal: Rehearsal,
-    ) -> Result<Created, FunctionsError> {
+    pub fn create(&self, name: &str, count: u32, dry_run: bool) -> Result<Created, FunctionsError> {
         let physical = self.find_physical(name)?;
         let before = physical.enabled;
         Sysfs::check_count(&physical, count)?;
-        if rehearsal == Rehearsal::Yes {
-            return Ok(Created {
-                physical,
-                before,
-                without_driver: None,
-            });
+        let mut without_driver = None;
+        if !dry_run {
+            inventory::create(&self.sysfs, &self.state, physical.address, count)?;
+            without_driver = self.missing_drivers(&physical)?;
         }
-        inventory::create(&self.sysfs, &self.state, physical.address, count)?;
-        let without_driver = self.missing_drivers(&physical)?;
         Ok(Created {
             physical,
             before,
@@ -73,14 +55,14 @@ impl Functions {
         &self,
         name: &str,
         force: bool,
-        rehearsal: Rehearsal,
+        dry_run: bool,
     ) -> Result<PhysicalFunction, FunctionsError> {
         let physical = self.find_physical(name)?;
         self.check_unheld(&physical)?;
         if !force {
             self.check_at_home(&physical)?;
         }
-        if rehearsal == Rehearsal::No {
+        if !dry_run {
             inventory::free(&self.sysfs, &self.state, physical.address)?;
         }
         Ok(physical)
@@ -94,7 +76,7 @@ impl Functions {
         &self,
         name: &str,
         driver: &str,
-        rehearsal: Rehearsal,
+        dry_run: bool,
     ) -> Result<VirtualFunction, FunctionsError> {
         let function = self.find_function(name)?;
         self.check_free(&function)?;
@@ -102,36 +84,30 @@ impl Functions {
             return Err(FunctionsError::NoIommu(function.address));
         }
         self.sysfs.check_driver(driver)?;
-        self.give(function, Some(driver), rehearsal)
+        self.give(function, Some(driver), dry_run)
     }
 
     /// Gives a virtual function that nobody has back to the kernel's own driver.
     ///
     /// # Errors
     /// [`FunctionsError::Held`], and others.
-    pub fn unbind(
-        &self,
-        name: &str,
-        rehearsal: Rehearsal,
-    ) -> Result<VirtualFunction, FunctionsError> {
+    pub fn unbind(&self, name: &str, dry_run: bool) -> Result<VirtualFunction, FunctionsError> {
         let function = self.find_function(name)?;
         self.check_free(&function)?;
-        self.give(function, None, rehearsal)
+        self.give(function, None, dry_run)
     }
 
     fn give(
         &self,
         function: VirtualFunction,
         driver: Option<&str>,
-        rehearsal: Rehearsal,
+        dry_run: bool,
     ) -> Result<VirtualFunction, FunctionsError> {
-        match rehearsal {
-            Rehearsal::No => {
-                let address = function.address;
-                Ok(inventory::bind(&self.sysfs, &self.state, address, driver)?)
-            }
-            Rehearsal::Yes => Ok(function),
+        if dry_run {
+            return Ok(function);
         }
+        let address = function.address;
+        Ok(inventory::bind(&self.sysfs, &self.state, address, driver)?)
     }
 
     /// Refuses where an attachment has one of the virtual functions, or will have it as the other end of a wire.

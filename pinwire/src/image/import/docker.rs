@@ -7,7 +7,7 @@ use super::super::archive::Archive;
 use super::super::digest::Digest;
 use super::super::error::Error;
 use super::super::layer::Limits;
-use super::{LayerSource, Source, parse, read_configuration};
+use super::{LayerSource, Source, check_layers, parse, read_configuration};
 
 /// An element of `manifest.json`. Its other keys say nothing that is needed.
 #[derive(Deserialize)]
@@ -42,14 +42,7 @@ fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<Source, Erro
     check_name(&item.config, digest)?;
     let (configuration, unpacked, platform) = read_configuration(&bytes, &item.config)?;
     platform.check()?;
-    if unpacked.len() != item.layers.len() {
-        let what = format!(
-            "an image with {} layers and {} digests of layers",
-            item.layers.len(),
-            unpacked.len()
-        );
-        return Err(Error::Unsupported { what });
-    }
+    check_layers(item.layers.len(), unpacked.len())?;
     let layers = item.layers.into_iter().zip(unpacked);
     let layers = layers
         .map(|(name, unpacked)| LayerSource {

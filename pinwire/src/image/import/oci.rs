@@ -9,7 +9,7 @@ use super::super::error::Error;
 use super::super::layer::Limits;
 use super::super::platform::Platform;
 use super::super::reference::Reference;
-use super::{LayerSource, Source, check, parse, read_configuration};
+use super::{LayerSource, Source, check, check_layers, parse, read_configuration};
 
 /// Where containerd, and Docker with it, writes the full name.
 const FULL_NAME: &str = "io.containerd.image.name";
@@ -130,19 +130,12 @@ impl Layout<'_> {
             offered.push(platform);
             return Ok(None);
         }
-        if unpacked.len() != manifest.layers().len() {
-            let what = format!(
-                "an image with {} layers and {} digests of layers",
-                manifest.layers().len(),
-                unpacked.len()
-            );
-            return Err(Error::Unsupported { what });
-        }
+        check_layers(manifest.layers().len(), unpacked.len())?;
         let mut layers = Vec::new();
         for (layer, unpacked) in manifest.layers().iter().zip(unpacked) {
             let digest = digest(layer)?;
             layers.push(LayerSource {
-                name: blob_name(&digest),
+                name: digest.blob_name(),
                 promised: Some((digest, layer.size())),
                 unpacked,
             });
@@ -160,7 +153,7 @@ impl Layout<'_> {
     /// A document, checked against its digest.
     fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
         let digest = digest(descriptor)?;
-        let name = blob_name(&digest);
+        let name = digest.blob_name();
         let missing = || Error::BlobMissing {
             what: format!("`{name}`"),
         };
@@ -204,8 +197,4 @@ fn digest(descriptor: &Descriptor) -> Result<Digest, Error> {
         .to_string()
         .parse()
         .map_err(|what| Error::Unsupported { what })
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
 }

@@ -129,17 +129,7 @@ impl<W: Write> Packer<'_, W> {
 
     /// An empty file whose name says what is deleted.
     fn deletion(&mut self, path: &Path) -> io::Result<()> {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(EntryType::Regular);
-        header.set_mode(0o600);
-        for set in [
-            Header::set_size,
-            Header::set_mtime,
-            Header::set_uid,
-            Header::set_gid,
-        ] {
-            set(&mut header, 0);
-        }
+        let mut header = header(EntryType::Regular, 0o600, 0);
         let mut extensions = Vec::new();
         name_field(
             &mut header.as_old_mut().name,
@@ -203,6 +193,18 @@ impl<W: Write> Packer<'_, W> {
         header.set_cksum();
         self.builder.append(&header, data)
     }
+}
+
+/// The header of what belongs to root and to the epoch.
+pub(in crate::image) fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    for set in [Header::set_mtime, Header::set_uid, Header::set_gid] {
+        set(&mut header, 0);
+    }
+    header
 }
 
 /// Size, owner and time; a pax record for each that does not fit.

@@ -79,7 +79,7 @@ impl Unpacker<'_> {
         let size = member.size;
         self.count(size)?;
         let entry = Entry::read(member)?;
-        let Some((parent, name)) = entry.split() else {
+        let Some(spot @ (parent, name)) = entry.split() else {
             return self.root(&entry);
         };
         let text = name.to_string_lossy();
@@ -97,13 +97,13 @@ impl Unpacker<'_> {
             };
         }
         match entry.kind {
-            EntryType::Directory => self.place.directory(&entry),
+            EntryType::Directory => self.place.directory(&entry, spot),
             EntryType::Regular | EntryType::Continuous => {
-                self.place.file(&entry, &mut stream.data(), size)
+                self.place.file(&entry, spot, &mut stream.data(), size)
             }
-            EntryType::Link => self.place.hard_link(&entry),
-            EntryType::Symlink => self.place.symbolic_link(&entry),
-            EntryType::Char | EntryType::Block | EntryType::Fifo => self.place.node(&entry),
+            EntryType::Link => self.place.hard_link(&entry, spot),
+            EntryType::Symlink => self.place.symbolic_link(&entry, spot),
+            EntryType::Char | EntryType::Block | EntryType::Fifo => self.place.node(&entry, spot),
             kind => {
                 let what = format!(
                     "layer entry `{}` of type {:?}",

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::super::error::Error;
-use super::super::import::Progress;
 use super::super::layer::Limits;
 use super::fixture::{
     Layer, Layout, configuration, gzip, import, is_root, store, write_tar, zstandard,
@@ -44,11 +44,9 @@ fn layouts_with_every_compression() {
     let image = layout.image(&configuration(&streams), &layers);
     layout.add(image, Some("docker.io/library/three:1"));
     layout.write(&archive);
-    let mut seen = Vec::new();
+    let progress = ProgressBar::new(0);
     let images = store
-        .import(&archive, None, &Limits::default(), |progress| {
-            seen.push(progress);
-        })
+        .import(&archive, None, &Limits::default(), &progress)
         .expect("import");
     let [image] = images.as_slice() else {
         panic!("one image, not {images:?}")
@@ -81,7 +79,10 @@ fn layouts_with_every_compression() {
         ("A=1", "/srv", "7:8")
     );
     let total: u64 = layers.iter().map(|(_, stored)| stored.len() as u64).sum();
-    assert_eq!(seen.last(), Some(&Progress { done: total, total }));
+    assert_eq!(
+        (progress.position(), progress.length()),
+        (total, Some(total))
+    );
 }
 
 #[test]

@@ -43,7 +43,12 @@ pub(super) fn import(
     archive: &Path,
     name: Option<&str>,
 ) -> Result<Vec<Image>, Error> {
-    store.import(archive, name, &Limits::default(), |_| {})
+    store.import(
+        archive,
+        name,
+        &Limits::default(),
+        &indicatif::ProgressBar::hidden(),
+    )
 }
 
 /// A tar stream in the making.

@@ -63,7 +63,7 @@ fn bombs_are_refused() {
     let archive = directory.path().join("image.tar");
     write_tar(&archive, &[("index.json".to_owned(), vec![b' '; 1 << 17])]);
     let error = store
-        .import(&archive, None, &limits, |_| {})
+        .import(&archive, None, &limits, &indicatif::ProgressBar::hidden())
         .expect_err("a large document");
     assert!(matches!(error, Error::Limit { .. }), "{error}");
 }

@@ -19,7 +19,11 @@ use tar::EntryType;
 use self::directories::{Directories, EPOCH, set_time, through_descriptor};
 use super::super::{OPAQUE_ATTRIBUTE, attributes};
 use super::entry::{Entry, relative, split};
+use super::stream::cut_off;
 use crate::image::error::{At, Error};
+
+/// The directory of an entry, and its name in it.
+type Spot<'a> = (&'a Path, &'a OsStr);
 
 /// What the entries of a layer become.
 pub(super) struct Place {
@@ -40,15 +44,14 @@ impl Place {
     }
 
     /// A directory; one that is there already keeps its content.
-    pub(super) fn directory(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn directory(
+        &mut self,
+        entry: &Entry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), Error> {
         let directory = self.directories.parent(entry, parent)?;
         let before = existing(&directory, name).at("fstatat", &entry.path)?;
-        let is_directory =
-            before.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
-        if !is_directory {
+        if !before.is_some_and(is_directory) {
             self.clear(&directory, name, &entry.path, before)?;
             mkdirat(&directory, name, Mode::RWXU).at("mkdirat", &entry.path)?;
         }
@@ -62,12 +65,10 @@ impl Place {
     pub(super) fn file(
         &mut self,
         entry: &Entry,
+        (parent, name): Spot<'_>,
         data: &mut impl Read,
         size: u64,
     ) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
         let directory = self.vacant(entry, parent, name)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -75,24 +76,17 @@ impl Place {
             openat(&directory, name, flags, Mode::RUSR | Mode::WUSR).at("openat", &entry.path)?;
         let written = io::copy(data, &mut File::from(file)).at("unpack", &entry.path)?;
         if written != size {
-            let source = io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the layer ends in the middle of a file",
-            );
-            return Err(Error::Io {
-                call: "read",
-                path: entry.path.clone(),
-                source,
-            });
+            return Err(cut_off()).at("read", &entry.path);
         }
         self.finish(&directory, name, entry)
     }
 
     /// Another name for a file of this layer.
-    pub(super) fn hard_link(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn hard_link(
+        &mut self,
+        entry: &Entry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), Error> {
         let target = entry.target.as_deref().unwrap_or_default();
         let target = relative(target.as_encoded_bytes())
             .map_err(|reason| entry.refused(&format!("as a link, {reason}")))?;
@@ -124,10 +118,11 @@ impl Place {
     }
 
     /// A symbolic link, whose target is text: whoever follows it does so inside the container.
-    pub(super) fn symbolic_link(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn symbolic_link(
+        &mut self,
+        entry: &Entry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), Error> {
         let directory = self.vacant(entry, parent, name)?;
         symlinkat(
             entry.target.as_deref().unwrap_or_default(),
@@ -139,10 +134,7 @@ impl Place {
     }
 
     /// A device or a named pipe.
-    pub(super) fn node(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn node(&mut self, entry: &Entry, (parent, name): Spot<'_>) -> Result<(), Error> {
         let kind = match entry.kind {
             EntryType::Char if entry.device == (0, 0) => {
                 return Err(entry.refused("as a device 0:0 it would be a whiteout"));
@@ -172,7 +164,7 @@ impl Place {
                 .at("mknodat", &entry.path)?;
                 set_time(&directory, OsStr::new(name), EPOCH).at("utimensat", &entry.path)
             }
-            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            Some(stat) if is_directory(stat) => {
                 set_opaque(&directory, OsStr::new(name)).at("lsetxattr", &entry.path)
             }
             Some(_) => Ok(()),
@@ -208,7 +200,7 @@ impl Place {
     ) -> Result<(), Error> {
         match before {
             None => Ok(()),
-            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            Some(stat) if is_directory(stat) => {
                 self.directories.forget(path);
                 std::fs::remove_dir_all(through_descriptor(directory, name)).at("remove", path)
             }
@@ -261,10 +253,14 @@ fn existing(directory: &OwnedFd, name: &OsStr) -> io::Result<Option<Stat>> {
     }
 }
 
+fn is_directory(stat: Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
 fn is_whiteout(stat: Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
 fn is_linkable(stat: Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) != FileType::Directory && !is_whiteout(stat)
+    !is_directory(stat) && !is_whiteout(stat)
 }
