@@ -118,7 +118,7 @@ struct Manifest {
 
 /// One pod: lines of its two annotations, without indentation.
 #[derive(Default)]
-struct Pod {
+struct PodText {
     name: String,
     links: Vec<String>,
     forwarding: Vec<String>,
@@ -135,8 +135,8 @@ impl Manifest {
         Self { topology, text }
     }
 
-    fn add(&mut self, pod: &Pod) {
-        let Pod {
+    fn add(&mut self, pod: &PodText) {
+        let PodText {
             name,
             links,
             forwarding,
@@ -171,7 +171,7 @@ impl Manifest {
     }
 }
 
-impl Pod {
+impl PodText {
     fn new(name: String) -> Self {
         Self {
             name,

@@ -1,8 +1,8 @@
 //! What a running topology is and does: the record, and beside it what the kernel says now.
 
-mod function;
+mod vf;
 
-pub use function::FunctionView;
+pub use vf::VfView;
 
 use std::collections::HashMap;
 
@@ -97,7 +97,8 @@ pub struct InterfaceView {
     /// What it has counted.
     pub counters: Option<Counters>,
     /// The virtual function that it is; `null` for a veth.
-    pub function: Option<FunctionView>,
+    #[serde(rename = "function")]
+    pub vf: Option<VfView>,
 }
 
 /// Whether an interface can carry packets.
@@ -122,13 +123,13 @@ pub enum LinkState {
 /// [`ObserveError`] where a namespace is there and cannot be read.
 pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, ObserveError> {
     let deployment = &record.deployment;
-    let functions = function::views(deployment, paths)?;
+    let vfs = vf::views(deployment, paths)?;
     let nodes = parallel::map(&deployment.nodes, |node| {
-        let function = |interface: &InterfaceName| {
+        let vf = |interface: &InterfaceName| {
             let key = (node.name.clone(), interface.clone());
-            functions.get(&key).cloned()
+            vfs.get(&key).cloned()
         };
-        view_node(node, paths, function)
+        view_node(node, paths, vf)
     });
     Ok(TopologyView {
         name: deployment.name.to_string(),
@@ -142,7 +143,7 @@ pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, Obse
 fn view_node(
     node: &NodePlan,
     paths: &TopologyPaths,
-    function: impl Fn(&InterfaceName) -> Option<FunctionView>,
+    vf: impl Fn(&InterfaceName) -> Option<VfView>,
 ) -> Result<NodeView, ObserveError> {
     let found = engine::look_at(node)?;
     let interfaces = node.interfaces.iter().map(|interface| {
@@ -152,14 +153,14 @@ fn view_node(
         let peer = interface.peer.as_ref();
         let peer = peer.map_or_else(|| OUTSIDE.to_owned(), Peer::to_string);
         let view = view_interface(interface.name.as_str(), peer, link);
-        match function(&interface.name) {
-            Some(function) if function.device.is_some() => InterfaceView {
+        match vf(&interface.name) {
+            Some(vf) if vf.device.is_some() => InterfaceView {
                 state: LinkState::Vfio,
-                mac: function.mac,
-                function: Some(function),
+                mac: vf.mac,
+                vf: Some(vf),
                 ..view
             },
-            function => InterfaceView { function, ..view },
+            vf => InterfaceView { vf, ..view },
         }
     });
     Ok(NodeView {
@@ -213,7 +214,7 @@ fn view_interface(
             .zip(link)
             .map_or_else(Vec::new, |(found, link)| found.addresses_of(link).collect()),
         counters: link.map(|link| link.counters),
-        function: None,
+        vf: None,
     }
 }
 

@@ -53,7 +53,7 @@ pub struct PhysicalFacts {
     /// It.
     pub physical: PhysicalFunction,
     /// Its virtual functions.
-    pub functions: Vec<VirtualFunction>,
+    pub vfs: Vec<VirtualFunction>,
     /// Whether its port has a link; not known while its interface is down.
     pub carrier: Option<bool>,
     /// Whether it drops frames of VLANs that none of its functions is in; not known where the kernel cannot be asked.
@@ -113,7 +113,7 @@ fn read_physical(
         Some(text.trim() == "1")
     });
     Ok(PhysicalFacts {
-        functions: sysfs.virtual_functions(physical.address)?,
+        vfs: sysfs.virtual_functions(physical.address)?,
         probes: sysfs.probes(physical.address)?,
         filters_vlans: sysfs
             .is_live()

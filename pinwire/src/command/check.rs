@@ -7,11 +7,11 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use crate::check::{self, Finding, Status, facts};
-use crate::cli::{Check as Options, Output};
+use crate::cli::{CheckOptions, Output};
 use crate::output;
 
 /// Prints what was found; fails where something is missing that was asked for.
-pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub(super) fn run(options: &CheckOptions) -> anyhow::Result<ExitCode> {
     let root = options.root.as_deref().unwrap_or(Path::new("/"));
     let facts = facts::read(root)?;
     let findings = check::findings(&facts);

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::up::{print_timings, say_busy};
-use crate::cli::Down as Options;
+use crate::cli::DownOptions;
 use crate::engine::{self, Progress};
 use crate::error::chains;
 use crate::paths::Roots;
@@ -12,7 +12,7 @@ use crate::target;
 use pinwire_cni::name::TopologyName;
 
 /// Takes the named topologies down; goes on with the next where one cannot be removed whole.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &DownOptions) -> anyhow::Result<()> {
     let names = names(roots, options)?;
     if names.is_empty() {
         println!("no topology is up");
@@ -36,7 +36,7 @@ pub(super) fn none_left(left: &[String], message: impl Into<String>) -> anyhow::
     Err(anyhow!("{}", left.join("\n")).context(message.into()))
 }
 
-fn names(roots: &Roots, options: &Options) -> anyhow::Result<Vec<TopologyName>> {
+fn names(roots: &Roots, options: &DownOptions) -> anyhow::Result<Vec<TopologyName>> {
     if options.all {
         return Ok(record::names(roots)?);
     }
@@ -47,7 +47,11 @@ fn names(roots: &Roots, options: &Options) -> anyhow::Result<Vec<TopologyName>> 
     Ok(names)
 }
 
-fn take_down(roots: &Roots, name: &TopologyName, options: &Options) -> anyhow::Result<Vec<String>> {
+fn take_down(
+    roots: &Roots,
+    name: &TopologyName,
+    options: &DownOptions,
+) -> anyhow::Result<Vec<String>> {
     let paths = roots.topology(name);
     let existed = paths.state.exists() || paths.data.exists();
     let mut progress = Progress::default();

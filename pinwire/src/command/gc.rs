@@ -8,7 +8,7 @@ use pinwire_cni::plugin::state::AttachmentName;
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 
 use super::down::none_left;
-use crate::cli::Gc as Options;
+use crate::cli::GcOptions;
 use crate::engine::{self, Progress};
 use crate::error::chains;
 use crate::image::Store;
@@ -17,7 +17,7 @@ use crate::record::{self, Lock, Record, State};
 
 /// Removes every topology that no command is working on and whose record does not say that it is up, what the CNI plugin
 /// attached to containers that are gone, and layers that no image has.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &GcOptions) -> anyhow::Result<()> {
     let (topologies, mut left) = topologies(roots, options.dry_run)?;
     let (attachments, errors) = attachments(roots, options.dry_run)?;
     left.extend(errors);

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::cli::Generate as Options;
+use crate::cli::GenerateOptions;
 use crate::{generate, output, schema as schemas};
 
 /// Prints the manifest of a regular topology.
-pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(options: &GenerateOptions) -> anyhow::Result<()> {
     let manifest = generate::generate(options.kind, options.nodes)?;
     Ok(io::stdout().lock().write_all(manifest.as_bytes())?)
 }

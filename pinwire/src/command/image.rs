@@ -5,22 +5,22 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::gc::in_use;
-use crate::cli::{Image as Options, List, Output};
+use crate::cli::{ImageCommand, ListOptions, Output};
 use crate::image::{Limits, NODE_IMAGE, Reference, Store};
 use crate::output;
 use crate::paths::Roots;
 
 /// Lists, imports, exports or removes images.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &ImageCommand) -> anyhow::Result<()> {
     let store = Store::open(&roots.data)?;
     match options {
-        Options::List(options) => list(&store, options)?,
-        Options::Import { file, name } => import(&store, file, name.as_deref())?,
-        Options::Export { reference, to } => {
+        ImageCommand::List(options) => list(&store, options)?,
+        ImageCommand::Import { file, name } => import(&store, file, name.as_deref())?,
+        ImageCommand::Export { reference, to } => {
             prepare(&store, reference)?;
             store.export(reference, to)?;
         }
-        Options::Remove { references } => {
+        ImageCommand::Remove { references } => {
             let in_use = in_use(roots)?;
             for reference in references {
                 store.remove(reference, &in_use)?;
@@ -46,7 +46,7 @@ pub(super) fn prepare(store: &Store, reference: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(store: &Store, options: &List) -> anyhow::Result<()> {
+fn list(store: &Store, options: &ListOptions) -> anyhow::Result<()> {
     let images = store.list()?;
     match options.output {
         Output::Json => output::json(&images)?,

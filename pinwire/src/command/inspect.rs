@@ -2,9 +2,9 @@
 
 use pinwire_cni::observe::Counters;
 
-use crate::cli::{Inspect as Options, Output};
+use crate::cli::{InspectOptions, Output};
 use crate::inspect::{
-    self, ContainerView, FunctionView, InterfaceView, LinkState, NodeView, TopologyView,
+    self, ContainerView, InterfaceView, LinkState, NodeView, TopologyView, VfView,
 };
 use crate::output;
 use crate::paths::Roots;
@@ -13,7 +13,7 @@ use crate::record::State;
 use crate::target;
 
 /// Shows a topology.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &InspectOptions) -> anyhow::Result<()> {
     let (paths, record) = target::topology(roots, options.target.as_deref())?;
     let view = inspect::view(&record, &paths)?;
     match options.output {
@@ -61,7 +61,7 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
     let rows = nodes.chain(host);
     let has_functions = view.nodes.iter().any(|node| {
         let mut interfaces = node.interfaces.iter();
-        interfaces.any(|interface| interface.function.is_some())
+        interfaces.any(|interface| interface.vf.is_some())
     });
     if has_functions {
         return output::table(HEADER, rows);
@@ -109,9 +109,8 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
             (packets, lost) => format!("{packets} ({lost} lost)"),
         }))
     };
-    let of_function = |pick: fn(&FunctionView) -> Option<String>| {
-        output::or_dash(interface.function.as_ref().and_then(pick))
-    };
+    let of_vf =
+        |pick: fn(&VfView) -> Option<String>| output::or_dash(interface.vf.as_ref().and_then(pick));
     [
         node,
         state,
@@ -140,11 +139,11 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
                 counters.tx_dropped + counters.tx_errors,
             )
         }),
-        of_function(|function| Some(format!("{} ({})", function.index, function.address))),
-        of_function(|function| function.vlan.map(|vlan| vlan.to_string())),
-        of_function(|function| {
-            let interface = function.physical_interface.clone();
-            Some(interface.unwrap_or_else(|| function.physical.to_string()))
+        of_vf(|vf| Some(format!("{} ({})", vf.index, vf.address))),
+        of_vf(|vf| vf.vlan.map(|vlan| vlan.to_string())),
+        of_vf(|vf| {
+            let interface = vf.physical_interface.clone();
+            Some(interface.unwrap_or_else(|| vf.physical.to_string()))
         }),
     ]
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::{List as Options, Output};
+use crate::cli::{ListOptions, Output};
 use crate::engine::process;
 use crate::output;
 use crate::paths::Roots;
@@ -22,7 +22,7 @@ struct Line {
 }
 
 /// Lists topologies.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &ListOptions) -> anyhow::Result<()> {
     let names = record::names(roots)?;
     let lines: Vec<_> = names.iter().map(|name| line(roots, name)).collect();
     match options.output {

@@ -7,7 +7,7 @@ use pinwire_cni::links::Peer;
 use pinwire_cni::name::MacAddress;
 use pinwire_cni::wire::Place;
 
-use crate::cli::{Output, Probe as Options};
+use crate::cli::{Output, ProbeOptions};
 use crate::output;
 use crate::paths::Roots;
 use crate::plan::Deployment;
@@ -18,7 +18,7 @@ use crate::target;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends, receives, and prints what arrived; fails where nothing did.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &ProbeOptions) -> anyhow::Result<()> {
     let (_, record) = target::topology(roots, options.target.as_deref())?;
     let probe = Probe {
         ingress: options.into.clone(),

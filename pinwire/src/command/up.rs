@@ -8,7 +8,7 @@ use pinwire_cni::plugin::function::end::FunctionEnd;
 use pinwire_cni::vf::Pools;
 
 use crate::change::Changes;
-use crate::cli::{Output, Up as Options};
+use crate::cli::{Output, UpOptions};
 use crate::engine::{Progress, Timing, Up, UpReport};
 use crate::failure::{self, Failure};
 use crate::image::{Image, Store};
@@ -19,7 +19,7 @@ use crate::pools;
 use crate::topology::{self, Topology};
 
 /// Brings a topology up.
-pub(super) fn run(roots: &Roots, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(roots: &Roots, options: &UpOptions) -> anyhow::Result<()> {
     let mut progress = Progress::default();
     let (topology, warnings) = progress
         .step("read manifests", options.files.len(), |_| {
@@ -141,7 +141,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
         println!("- wire {}", wire(gone));
     }
     for gone in &changes.detach {
-        println!("- {}", function(gone));
+        println!("- {}", vf(gone));
     }
     for (place, settings) in &changes.unset {
         settings
@@ -158,7 +158,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
         println!("+ wire {}", wire(new));
     }
     for new in &changes.attach {
-        println!("+ {}", function(new));
+        println!("+ {}", vf(new));
     }
     for (place, settings) in &changes.set {
         println!("~ {} settings in {place}", settings.len());
@@ -169,7 +169,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     Ok(())
 }
 
-fn function(end: &FunctionEnd) -> String {
+fn vf(end: &FunctionEnd) -> String {
     let peer = end.peer.as_ref();
     let peer = peer.map_or_else(String::new, |(node, interface)| {
         format!(", wired to {node}:{interface}")
@@ -183,7 +183,7 @@ fn function(end: &FunctionEnd) -> String {
     format!("virtual function of pool {pool} as {interface} in node {node}{peer}")
 }
 
-fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
+fn print_report(report: &UpReport, options: &UpOptions) -> std::io::Result<()> {
     if options.output == Output::Json {
         return output::json(report);
     }
@@ -193,8 +193,8 @@ fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
         (changes.nodes_removed, "node", "removed"),
         (changes.wires_created, "wire", "created"),
         (changes.wires_deleted, "wire", "deleted"),
-        (changes.functions_attached, "virtual function", "attached"),
-        (changes.functions_detached, "virtual function", "given back"),
+        (changes.vfs_attached, "virtual function", "attached"),
+        (changes.vfs_detached, "virtual function", "given back"),
         (changes.namespaces_set, "network", "configured"),
         (changes.containers_started, "container", "started"),
         (changes.containers_stopped, "container", "stopped"),

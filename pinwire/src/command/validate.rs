@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::{Output, Validate as Options};
+use crate::cli::{Output, ValidateOptions};
 use crate::diagnostic::Diagnostic;
 use crate::failure::{self, Failure};
 use crate::output;
@@ -17,7 +17,7 @@ struct Findings<'a> {
 }
 
 /// Prints what is wrong with the manifests; fails where anything is.
-pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(options: &ValidateOptions) -> anyhow::Result<()> {
     let result = topology::load(&options.files, None);
     if options.output == Output::Json {
         let (topology, findings) = match &result {

@@ -5,42 +5,42 @@ use pinwire_cni::plugin::function::inventory::{FunctionReport, PhysicalReport};
 use pinwire_cni::plugin::state::State;
 use pinwire_cni::vf::{PhysicalFunction, Rate, Sysfs, Vlan, VlanProtocol};
 
-use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
+use crate::cli::{Output, Rehearse, VfCommand, VfOptions};
 use crate::output;
 use crate::paths::Roots;
-use crate::vf::{Functions, FunctionsError, title};
+use crate::vf::{HostVfs, VfError, title};
 
 /// Lists, shows, makes, removes or binds virtual functions.
-pub(super) fn run(roots: &Roots, options: Options) -> anyhow::Result<()> {
-    let functions = Functions {
+pub(super) fn run(roots: &Roots, options: VfOptions) -> anyhow::Result<()> {
+    let vfs = HostVfs {
         sysfs: options.sysfs.map_or_else(Sysfs::default, Sysfs::at),
         state: State::at(roots.plugin()),
     };
     match options.command {
         VfCommand::List(options) => {
-            let all = functions.all()?;
+            let all = vfs.all()?;
             match options.output {
                 Output::Json => output::json(&all)?,
                 Output::Table => list(&all)?,
             }
         }
-        VfCommand::Show { device, output } => show(&functions, &device, output)?,
+        VfCommand::Show { device, output } => show(&vfs, &device, output)?,
         VfCommand::Create {
             physical,
             count,
             rehearse,
-        } => create(&functions, &physical, count, &rehearse)?,
+        } => create(&vfs, &physical, count, &rehearse)?,
         VfCommand::Free {
             physical,
             force,
             rehearse,
-        } => free(&functions, &physical, force, &rehearse)?,
+        } => free(&vfs, &physical, force, &rehearse)?,
         VfCommand::Bind {
-            function,
+            vf,
             driver,
             rehearse,
-        } => bind(&functions, &function, &driver, &rehearse)?,
-        VfCommand::Unbind { function, rehearse } => unbind(&functions, &function, &rehearse)?,
+        } => bind(&vfs, &vf, &driver, &rehearse)?,
+        VfCommand::Unbind { vf, rehearse } => unbind(&vfs, &vf, &rehearse)?,
     }
     Ok(())
 }
@@ -53,13 +53,8 @@ impl Rehearse {
     }
 }
 
-fn create(
-    functions: &Functions,
-    physical: &str,
-    count: u32,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let created = functions
+fn create(vfs: &HostVfs, physical: &str, count: u32, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let created = vfs
         .create(physical, count, rehearse.dry_run)
         .with_context(|| format!("cannot make {count} virtual functions of {physical}"))?;
     let what = format!(
@@ -78,13 +73,8 @@ fn create(
     Ok(())
 }
 
-fn free(
-    functions: &Functions,
-    physical: &str,
-    force: bool,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let physical = functions
+fn free(vfs: &HostVfs, physical: &str, force: bool, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let physical = vfs
         .free(physical, force, rehearse.dry_run)
         .with_context(|| format!("cannot remove the virtual functions of {physical}"))?;
     let count = physical.enabled as usize;
@@ -101,15 +91,10 @@ fn free(
     Ok(())
 }
 
-fn bind(
-    functions: &Functions,
-    function: &str,
-    driver: &str,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let bound = functions
-        .bind(function, driver, rehearse.dry_run)
-        .with_context(|| format!("cannot bind {function} to {driver}"))?;
+fn bind(vfs: &HostVfs, vf: &str, driver: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let bound = vfs
+        .bind(vf, driver, rehearse.dry_run)
+        .with_context(|| format!("cannot bind {vf} to {driver}"))?;
     let device = pinwire_cni::vf::vfio_device(&bound);
     let device = device.map_or_else(String::new, |path| format!(", which is {}", path.display()));
     let what = format!("{} to {driver}{device}", bound.address);
@@ -117,10 +102,10 @@ fn bind(
     Ok(())
 }
 
-fn unbind(functions: &Functions, function: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
-    let unbound = functions
-        .unbind(function, rehearse.dry_run)
-        .with_context(|| format!("cannot give {function} back"))?;
+fn unbind(vfs: &HostVfs, vf: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let unbound = vfs
+        .unbind(vf, rehearse.dry_run)
+        .with_context(|| format!("cannot give {vf} back"))?;
     let driver = unbound.driver.as_deref().unwrap_or("no driver");
     let now = if rehearse.dry_run { "has" } else { "now has" };
     let what = format!("{}, which {now} {driver}", unbound.address);
@@ -128,8 +113,8 @@ fn unbind(functions: &Functions, function: &str, rehearse: &Rehearse) -> anyhow:
     Ok(())
 }
 
-fn show(functions: &Functions, device: &str, output: Output) -> anyhow::Result<()> {
-    match functions.physical(device) {
+fn show(vfs: &HostVfs, device: &str, output: Output) -> anyhow::Result<()> {
+    match vfs.physical(device) {
         Ok(physical) if output == Output::Json => output::json(&physical)?,
         Ok(physical) => {
             show_physical(&physical.function)?;
@@ -137,11 +122,11 @@ fn show(functions: &Functions, device: &str, output: Output) -> anyhow::Result<(
             list(std::slice::from_ref(&physical))?;
         }
         // It may be a virtual function.
-        Err(FunctionsError::NoPhysical { .. }) => {
-            let function = functions.function(device)?;
+        Err(VfError::NoPhysical { .. }) => {
+            let vf = vfs.vf(device)?;
             match output {
-                Output::Json => output::json(&function)?,
-                Output::Table => show_function(&function)?,
+                Output::Json => output::json(&vf)?,
+                Output::Table => show_vf(&vf)?,
             }
         }
         Err(error) => return Err(error.into()),
@@ -170,7 +155,7 @@ fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
     output::table(["", ""], rows)
 }
 
-fn show_function(view: &FunctionReport) -> std::io::Result<()> {
+fn show_vf(view: &FunctionReport) -> std::io::Result<()> {
     let header = HEADER.map(str::to_lowercase);
     let row = row(&view.function.physical.to_string(), view);
     output::table(
@@ -209,16 +194,16 @@ fn list(all: &[PhysicalReport]) -> std::io::Result<()> {
             |interface| interface.name.clone(),
         );
         if view.virtual_functions.is_empty() {
-            return vec![without_functions(name, physical)];
+            return vec![without_vfs(name, physical)];
         }
-        let functions = view.virtual_functions.iter();
-        functions.map(|function| row(&name, function)).collect()
+        let vfs = view.virtual_functions.iter();
+        vfs.map(|vf| row(&name, vf)).collect()
     });
     output::table(HEADER, rows)
 }
 
 /// The row of a physical function that has no virtual ones.
-fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] {
+fn without_vfs(name: String, physical: &PhysicalFunction) -> [String; 13] {
     let mut row = output::dashes();
     row[0] = name;
     row[1] = format!("0 of {}", physical.total);
@@ -226,10 +211,10 @@ fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] 
 }
 
 fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
-    let function = &view.function;
+    let vf = &view.function;
     let told = view.attributes.as_ref();
     let on = |value: Option<bool>| output::or_dash(value.map(|on| if on { "on" } else { "off" }));
-    let home = function.interface.as_ref();
+    let home = vf.interface.as_ref();
     let home = home.map(|interface| interface.name.clone());
     let away = view.owner.as_ref().and_then(|owner| {
         let interface = view.inside.as_ref()?;
@@ -237,11 +222,11 @@ fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
     });
     [
         physical.to_owned(),
-        function.index.to_string(),
-        function.address.to_string(),
-        output::or_dash(function.driver.as_ref()),
-        output::or_dash(function.numa_node.as_ref()),
-        output::or_dash(function.iommu_group.as_ref()),
+        vf.index.to_string(),
+        vf.address.to_string(),
+        output::or_dash(vf.driver.as_ref()),
+        output::or_dash(vf.numa_node.as_ref()),
+        output::or_dash(vf.iommu_group.as_ref()),
         output::or_dash(home.or(away)),
         output::or_dash(told.and_then(|told| told.mac)),
         output::or_dash(told.and_then(|told| told.vlan).map(vlan)),

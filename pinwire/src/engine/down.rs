@@ -18,10 +18,10 @@ use pinwire_cni::wire::{self, Place, Wire, WireError};
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
 
-use super::functions::{self, DetachError};
 use super::memory;
 use super::process;
 use super::progress::Progress;
+use super::vf::{self, DetachError};
 use crate::error::FileError;
 use crate::paths::TopologyPaths;
 use crate::plan::Deployment;
@@ -46,7 +46,7 @@ pub enum LeftBehind {
     Wire(#[from] WireError),
     /// A virtual function is not what it was.
     #[error(transparent)]
-    Function(#[from] DetachError),
+    Vf(#[from] DetachError),
     /// What the CNI plugin wrote down, and with it who has which virtual function, cannot be read.
     #[error("cannot use the state of the CNI plugin, which says who has which virtual function")]
     Plugin(#[source] Box<PluginError>),
@@ -117,7 +117,7 @@ pub(super) fn clear(
     }
     left.extend(kill(paths, progress));
     left.extend(delete_host_ends(record, progress));
-    left.extend(give_functions_back(paths, record, progress));
+    left.extend(give_vfs_back(paths, record, progress));
     let nodes = record.map_or(1, |record| record.deployment.nodes.len());
     let data = progress.step("remove files", nodes, |_| {
         removed(&paths.data, fs::remove_dir_all(&paths.data))
@@ -226,7 +226,7 @@ fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<Lef
 
 /// Gives back all virtual functions, before their namespaces die: the kernel brings interfaces home then, but not what
 /// they were. Found by the topology's name, and by the record what was about to be attached.
-fn give_functions_back(
+fn give_vfs_back(
     paths: &TopologyPaths,
     record: Option<&Record>,
     progress: &mut Progress,
@@ -245,7 +245,7 @@ fn give_functions_back(
         }
     }
     let errors = progress.step("give functions back", names.len(), |bar| {
-        functions::detach(paths, names, bar)
+        vf::detach(paths, names, bar)
     });
     let mut left: Vec<LeftBehind> = errors.into_iter().map(Into::into).collect();
     let tidied = end::tidy(&state).err();

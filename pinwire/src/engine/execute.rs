@@ -17,10 +17,10 @@ use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
 
 use super::devices::Devices;
 use super::down::{self, LeftBehind};
-use super::functions::{self, AttachError, DetachError};
 use super::parallel;
 use super::process;
 use super::progress::Progress;
+use super::vf::{self, AttachError, DetachError};
 use crate::change::Changes;
 use crate::error::FileError;
 use crate::interrupt::Interrupt;
@@ -44,7 +44,7 @@ pub enum StepError {
         /// Why.
         source: NetnsError,
     },
-    /// A namespace that is to be told something cannot be opened.
+    /// A namespace that is to be configured cannot be opened.
     #[error("cannot reach the network of {place}")]
     Reach {
         /// Whose.
@@ -159,7 +159,7 @@ impl Executor<'_> {
         self.progress
             .step("give functions back", ends.len(), |bar| {
                 let names = ends.iter().map(FunctionEnd::name);
-                Ok(first_error(functions::detach(paths, names, bar))?)
+                Ok(first_error(vf::detach(paths, names, bar))?)
             })
     }
 
@@ -168,7 +168,7 @@ impl Executor<'_> {
         self.progress.step("attach functions", ends.len(), |bar| {
             for end in ends {
                 go_on(interrupt, bar)?;
-                functions::attach(paths, end)?;
+                vf::attach(paths, end)?;
             }
             Ok(())
         })

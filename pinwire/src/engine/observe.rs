@@ -11,7 +11,7 @@ use pinwire_cni::plugin::state::StateError;
 use pinwire_cni::setting::{self, Setting};
 use pinwire_cni::wire::{self, Place, WireEnd};
 
-use super::{functions, parallel, process};
+use super::{parallel, process, vf};
 use crate::change::{Observed, ObservedNode};
 use crate::error::chain;
 use crate::paths::TopologyPaths;
@@ -30,7 +30,7 @@ pub enum ObserveError {
     },
     /// It cannot be told which virtual functions are whose.
     #[error("cannot tell which virtual functions the topology has")]
-    Functions(#[source] StateError),
+    Vfs(#[source] StateError),
     /// The kernel does not say what is in a network namespace.
     #[error("cannot look at {place}")]
     Read {
@@ -42,38 +42,38 @@ pub enum ObserveError {
 }
 
 /// The ends of a deployment's links by their alternative names.
-type Ends<'a> = HashMap<&'a str, End<'a>>;
+type Ends<'a> = HashMap<&'a str, ExpectedEnd<'a>>;
 
 /// What an interface should be.
 #[derive(Clone, Copy)]
-struct End<'a> {
+struct ExpectedEnd<'a> {
     name: &'a InterfaceName,
     mac: MacAddress,
     mtu: u32,
     on_host: bool,
-    function: Option<&'a FunctionEnd>,
+    vf: Option<&'a FunctionEnd>,
     wire: Option<&'a WireEnd>,
 }
 
-impl<'a> End<'a> {
+impl<'a> ExpectedEnd<'a> {
     fn of_wire(end: &'a WireEnd, mtu: u32) -> Self {
         Self {
             name: &end.interface,
             mac: end.mac,
             mtu,
             on_host: end.place == Place::Host,
-            function: None,
+            vf: None,
             wire: Some(end),
         }
     }
 
-    fn of_function(end: &'a FunctionEnd) -> Self {
+    fn of_vf(end: &'a FunctionEnd) -> Self {
         Self {
             name: &end.interface,
             mac: end.mac,
             mtu: end.mtu,
             on_host: false,
-            function: Some(end),
+            vf: Some(end),
             wire: None,
         }
     }
@@ -91,13 +91,13 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
         .flat_map(|wire| {
             wire.ends
                 .iter()
-                .map(|end| (end.altname.as_str(), End::of_wire(end, wire.mtu)))
+                .map(|end| (end.altname.as_str(), ExpectedEnd::of_wire(end, wire.mtu)))
         })
         .chain(
             deployment
                 .functions
                 .iter()
-                .map(|end| (end.altname.as_str(), End::of_function(end))),
+                .map(|end| (end.altname.as_str(), ExpectedEnd::of_vf(end))),
         )
         .collect();
     let nodes = parallel::map(&deployment.nodes, |node| {
@@ -111,7 +111,7 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
     if ends.values().any(|end| end.on_host) {
         let found = look_at_host()?;
         host.altnames = intact(&found, &ends, paths);
-        host.is_told = is_told(&found, &deployment.host);
+        host.is_configured = is_configured(&found, &deployment.host);
     }
     Ok(Observed { nodes, host })
 }
@@ -167,7 +167,7 @@ fn observe_node(
     Ok(Some(ObservedNode {
         altnames,
         running,
-        is_told: is_told(&found, &node.settings),
+        is_configured: is_configured(&found, &node.settings),
     }))
 }
 
@@ -179,9 +179,7 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
                 let same = link.name == end.name.as_str()
                     && link.mac == Some(end.mac)
                     && link.mtu == end.mtu;
-                same && end
-                    .function
-                    .is_none_or(|end| functions::is_intact(paths, end))
+                same && end.vf.is_none_or(|end| vf::is_intact(paths, end))
                     && end.wire.is_none_or(is_tuned)
             })
         })
@@ -192,10 +190,10 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
 /// The alternative names that the links of a node would have which its containers drive, of those that are what they
 /// should be.
 fn driven(node: &NodePlan, ends: &Ends<'_>, paths: &TopologyPaths) -> Vec<String> {
-    let functions = ends.values().filter_map(|end| end.function);
-    let driven = functions.filter(|end| end.options.driver.is_some() && end.netns == node.netns);
+    let vfs = ends.values().filter_map(|end| end.vf);
+    let driven = vfs.filter(|end| end.options.driver.is_some() && end.netns == node.netns);
     driven
-        .filter(|end| functions::is_intact(paths, end))
+        .filter(|end| vf::is_intact(paths, end))
         .map(|end| end.altname.clone())
         .collect()
 }
@@ -211,7 +209,7 @@ fn is_tuned(end: &WireEnd) -> bool {
     }
 }
 
-/// Whether nothing of what a namespace was told has been taken back since, as far as one look shows.
-fn is_told(found: &Observation, settings: &[Setting]) -> bool {
+/// Whether all settings that were applied to a namespace still stand, as far as one look shows.
+fn is_configured(found: &Observation, settings: &[Setting]) -> bool {
     setting::missing(found, settings).next().is_none()
 }

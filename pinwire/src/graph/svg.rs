@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::layout::{Point, extent};
-use super::{End, Graph, Vertex, Wire};
+use super::{DrawnEnd, Graph, Vertex, Wire};
 
 const MARGIN: f64 = 40.0;
 const BOX_HEIGHT: f64 = 30.0;
@@ -126,7 +126,7 @@ fn draw_wire(
 
 /// Writes along the wire, beginning `shift` beyond the edge of the box at `near`, never upside down.
 fn draw_label(
-    end: &End,
+    end: &DrawnEnd,
     vertex: &Vertex,
     shift: f64,
     (near, far): (Point, Point),

@@ -9,7 +9,7 @@ use super::digest::Digest;
 
 /// Why an image could not be found, read, written or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ImageError {
     /// A system call on a file failed.
     #[error("{call} {}", path.display())]
     Io {
@@ -174,7 +174,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl ImageError {
     /// For `map_err` of reading or writing a document.
     pub(super) fn document(what: &str) -> impl Fn(serde_json::Error) -> Self {
         move |source| Self::Document {
@@ -185,7 +185,7 @@ impl Error {
 }
 
 /// What the specification's types refuse.
-impl From<OciSpecError> for Error {
+impl From<OciSpecError> for ImageError {
     fn from(error: OciSpecError) -> Self {
         Self::Unsupported {
             what: error.to_string(),
@@ -196,12 +196,12 @@ impl From<OciSpecError> for Error {
 /// Names the system call and its object in the error of an I/O operation.
 pub(super) trait At<T> {
     /// `call` is the system call or step, `path` its object.
-    fn at(self, call: &'static str, path: &Path) -> Result<T, Error>;
+    fn at(self, call: &'static str, path: &Path) -> Result<T, ImageError>;
 }
 
 impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
-    fn at(self, call: &'static str, path: &Path) -> Result<T, Error> {
-        self.map_err(|source| Error::Io {
+    fn at(self, call: &'static str, path: &Path) -> Result<T, ImageError> {
+        self.map_err(|source| ImageError::Io {
             call,
             path: path.to_owned(),
             source: source.into(),

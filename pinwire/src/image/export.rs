@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType};
 
 use super::digest::{Digest, Hashing};
-use super::error::{At, Error};
+use super::error::{At, ImageError};
 use super::index;
 use super::layer;
 use super::reference::Reference;
@@ -26,8 +26,8 @@ impl Store {
     ///
     /// # Errors
     /// If there is no such image, or the file cannot be written; what was at `path` is still there then.
-    pub fn export(&self, reference: &str, path: &Path) -> Result<(), Error> {
-        let reference: Reference = reference.parse().map_err(Error::Reference)?;
+    pub fn export(&self, reference: &str, path: &Path) -> Result<(), ImageError> {
+        let reference: Reference = reference.parse().map_err(ImageError::Reference)?;
         // No layer vanishes while it is read.
         let _lock = self.lock_layers_shared()?;
         let index = index::read(&self.images)?;
@@ -79,7 +79,7 @@ struct Documents {
 }
 
 impl Documents {
-    fn new(name: &str, configuration: &Value, layers: &[Layer<'_>]) -> Result<Self, Error> {
+    fn new(name: &str, configuration: &Value, layers: &[Layer<'_>]) -> Result<Self, ImageError> {
         let mut configuration = configuration.clone();
         configuration["rootfs"] = json!({
             "type": "layers",
@@ -119,7 +119,7 @@ impl Documents {
     }
 }
 
-fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error> {
+fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, ImageError> {
     let layers: Vec<_> = layers
         .iter()
         .map(|layer| descriptor(MediaType::ImageLayer, layer.digest, layer.bytes))
@@ -133,7 +133,7 @@ fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error
     text(&manifest)
 }
 
-fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, Error> {
+fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, ImageError> {
     let mut entry = document(MediaType::ImageManifest, manifest)?;
     // One key only: a map of several would be written in any order.
     let annotation = (
@@ -154,7 +154,7 @@ fn write(
     file: &File,
     documents: &Documents,
     layers: &[Layer<'_>],
-) -> io::Result<Result<(), Error>> {
+) -> io::Result<Result<(), ImageError>> {
     let mut archive = Builder::new(BufWriter::with_capacity(1 << 18, file));
     for directory in ["blobs/", "blobs/sha256/"] {
         let mut header = layer::header(EntryType::Directory, 0o755, 0);
@@ -184,15 +184,15 @@ fn write(
     Ok(Ok(()))
 }
 
-fn text(document: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(document).map_err(Error::document("a document of the archive"))
+fn text(document: &impl Serialize) -> Result<Vec<u8>, ImageError> {
+    serde_json::to_vec(document).map_err(ImageError::document("a document of the archive"))
 }
 
-fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
+fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, ImageError> {
     descriptor(media_type, Digest::of(bytes), bytes.len() as u64)
 }
 
-fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, Error> {
+fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, ImageError> {
     let digest: oci_spec::image::Digest = digest.to_string().parse()?;
     Ok(Descriptor::new(media_type, bytes, digest))
 }

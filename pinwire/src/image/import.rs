@@ -12,15 +12,15 @@ use serde::de::DeserializeOwned;
 
 use super::archive::{Archive, Section, decompressed};
 use super::digest::{Digest, Hashing};
-use super::error::{At, Error};
-use super::index::{self, Record};
+use super::error::{At, ImageError};
+use super::index::{self, ImageRecord};
 use super::layer::{self, Limits};
 use super::platform::Platform;
 use super::reference::Reference;
 use super::store::{Image, Store};
 
 /// An image as an archive describes it.
-struct Source {
+struct ImageSource {
     names: Vec<Reference>,
     configuration: serde_json::Value,
     digest: Digest,
@@ -29,10 +29,10 @@ struct Source {
     layers: Vec<LayerSource>,
 }
 
-impl Source {
+impl ImageSource {
     /// What the index is to hold, `bytes` being those of the layers' files.
-    fn record(self, bytes: u64) -> (Vec<Reference>, Record) {
-        let record = Record {
+    fn record(self, bytes: u64) -> (Vec<Reference>, ImageRecord) {
+        let record = ImageRecord {
             digest: self.digest,
             manifest: self.manifest,
             layers: self.layers.iter().map(|layer| layer.unpacked).collect(),
@@ -69,9 +69,9 @@ impl Store {
         name: Option<&str>,
         limits: &Limits,
         progress: &ProgressBar,
-    ) -> Result<Vec<Image>, Error> {
+    ) -> Result<Vec<Image>, ImageError> {
         let name = name
-            .map(|name| name.parse().map_err(Error::Reference))
+            .map(|name| name.parse().map_err(ImageError::Reference))
             .transpose()?;
         let archive = Archive::open(path, &self.layers, limits)?;
         let sources = named(sources(&archive, limits)?, name, path)?;
@@ -91,7 +91,10 @@ impl Store {
     }
 
     /// Enters finished images into the index, all at once.
-    fn register(&self, records: Vec<(Vec<Reference>, Record)>) -> Result<Vec<Image>, Error> {
+    fn register(
+        &self,
+        records: Vec<(Vec<Reference>, ImageRecord)>,
+    ) -> Result<Vec<Image>, ImageError> {
         index::update(&self.images, |index| {
             let mut images = Vec::new();
             for (names, record) in records {
@@ -111,7 +114,7 @@ impl Store {
         layer: &LayerSource,
         limits: &Limits,
         progress: &ProgressBar,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64, ImageError> {
         let (section, size) = open_layer(archive, layer)?;
         let directory = self.layer(&layer.unpacked);
         if directory.is_dir() {
@@ -130,7 +133,7 @@ impl Store {
         rest?;
         if found != layer.unpacked {
             let what = format!("layer `{}`, unpacked,", layer.name);
-            return Err(Error::Corrupt {
+            return Err(ImageError::Corrupt {
                 what,
                 expected: layer.unpacked,
                 found,
@@ -146,14 +149,14 @@ fn unpack_layer(
     file: &mut impl Read,
     directory: &Path,
     limits: &Limits,
-) -> Result<(Digest, u64), Error> {
+) -> Result<(Digest, u64), ImageError> {
     let mut stream = Hashing::new(decompressed(file).at("decompress", directory)?);
     let bytes = layer::unpack(&mut stream, directory, limits)?;
     Ok((stream.finish().0, bytes))
 }
 
 /// Reads what an archive says of its images, whichever form it has.
-fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
+fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<ImageSource>, ImageError> {
     let oci = oci::read(archive, limits)?;
     // Archives of later Docker versions have both forms; the older one tells the names in full.
     let unnamed = oci
@@ -167,7 +170,7 @@ fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
     docker
         .or(oci)
         .filter(|sources| !sources.is_empty())
-        .ok_or_else(|| Error::NotAnImage {
+        .ok_or_else(|| ImageError::NotAnImage {
             path: archive.path().to_owned(),
             reason:
                 "it holds neither index.json (OCI image layout) nor manifest.json (docker save)"
@@ -177,13 +180,13 @@ fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
 
 /// Every image with at least one name.
 fn named(
-    mut sources: Vec<Source>,
+    mut sources: Vec<ImageSource>,
     name: Option<Reference>,
     path: &Path,
-) -> Result<Vec<Source>, Error> {
+) -> Result<Vec<ImageSource>, ImageError> {
     if let Some(name) = name {
         let [source] = sources.as_mut_slice() else {
-            return Err(Error::SeveralImages {
+            return Err(ImageError::SeveralImages {
                 path: path.to_owned(),
                 count: sources.len(),
             });
@@ -191,17 +194,17 @@ fn named(
         source.names = vec![name];
     }
     if sources.iter().any(|source| source.names.is_empty()) {
-        return Err(Error::Nameless {
+        return Err(ImageError::Nameless {
             path: path.to_owned(),
         });
     }
     Ok(sources)
 }
 
-fn open_layer(archive: &Archive, layer: &LayerSource) -> Result<(Section, u64), Error> {
+fn open_layer(archive: &Archive, layer: &LayerSource) -> Result<(Section, u64), ImageError> {
     archive
         .file(&layer.name)?
-        .ok_or_else(|| Error::BlobMissing {
+        .ok_or_else(|| ImageError::BlobMissing {
             what: format!("layer `{}`", layer.name),
         })
 }
@@ -212,17 +215,17 @@ fn check(
     expected: Digest,
     length: u64,
     (found, bytes): (Digest, u64),
-) -> Result<(), Error> {
+) -> Result<(), ImageError> {
     let what = format!("`{name}`");
     if bytes != length {
-        return Err(Error::Length {
+        return Err(ImageError::Length {
             what,
             expected: length,
             found: bytes,
         });
     }
     if found != expected {
-        return Err(Error::Corrupt {
+        return Err(ImageError::Corrupt {
             what,
             expected,
             found,
@@ -232,25 +235,28 @@ fn check(
 }
 
 /// Whether an image has as many layers as digests of their content.
-fn check_layers(layers: usize, unpacked: usize) -> Result<(), Error> {
+fn check_layers(layers: usize, unpacked: usize) -> Result<(), ImageError> {
     if layers == unpacked {
         return Ok(());
     }
     let what = format!("an image with {layers} layers and {unpacked} digests of layers");
-    Err(Error::Unsupported { what })
+    Err(ImageError::Unsupported { what })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(Error::document(what))
+fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, ImageError> {
+    serde_json::from_slice(bytes).map_err(ImageError::document(what))
 }
 
 /// The digests of a configuration's layers, unpacked, and its platform.
 fn read_configuration(
     bytes: &[u8],
     name: &str,
-) -> Result<(serde_json::Value, Vec<Digest>, Platform), Error> {
+) -> Result<(serde_json::Value, Vec<Digest>, Platform), ImageError> {
     let configuration: oci_spec::image::ImageConfiguration = parse(bytes, name)?;
-    let digest = |text: &String| text.parse().map_err(|what| Error::Unsupported { what });
+    let digest = |text: &String| {
+        text.parse()
+            .map_err(|what| ImageError::Unsupported { what })
+    };
     let layers = configuration
         .rootfs()
         .diff_ids()

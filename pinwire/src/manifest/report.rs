@@ -44,8 +44,8 @@ impl Report {
         self.findings.push((None, diagnostic));
     }
 
-    /// Adds an error; what to do about it follows with [`Finding::hint`].
-    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+    /// Adds an error; what to do about it follows with [`OpenFinding::hint`].
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> OpenFinding<'_> {
         self.add(Severity::Error, place, message.into())
     }
 
@@ -77,12 +77,17 @@ impl Report {
     }
 
     /// Adds a warning.
-    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> OpenFinding<'_> {
         self.add(Severity::Warning, place, message.into())
     }
 
     /// Adds a finding.
-    pub(crate) fn add(&mut self, severity: Severity, place: Place, message: String) -> Finding<'_> {
+    pub(crate) fn add(
+        &mut self,
+        severity: Severity,
+        place: Place,
+        message: String,
+    ) -> OpenFinding<'_> {
         let shown = match severity {
             Severity::Error => {
                 self.errors += 1;
@@ -96,7 +101,7 @@ impl Report {
         };
         let sources = &self.sources;
         if !shown {
-            return Finding {
+            return OpenFinding {
                 diagnostic: None,
                 sources,
             };
@@ -107,7 +112,7 @@ impl Report {
             ..Diagnostic::of_file(severity, message)
         };
         self.findings.push((Some(place), diagnostic));
-        Finding {
+        OpenFinding {
             diagnostic: self.findings.last_mut().map(|(_, diagnostic)| diagnostic),
             sources,
         }
@@ -146,13 +151,13 @@ impl Report {
 }
 
 /// A finding to which more can be said.
-pub(crate) struct Finding<'a> {
+pub(crate) struct OpenFinding<'a> {
     /// Absent where there are too many to show.
     diagnostic: Option<&'a mut Diagnostic>,
     sources: &'a Sources,
 }
 
-impl Finding<'_> {
+impl OpenFinding<'_> {
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(diagnostic) = &mut self.diagnostic {

@@ -4,7 +4,7 @@ use std::io;
 
 /// Why a probe could not run.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ProbeError {
     /// No interface of that name in this network namespace.
     #[error("there is no interface `{name}` in this network namespace")]
     NoSuchInterface {

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::error::Error;
+use super::error::ProbeError;
 
 /// Significant decimal digits of the histogram's buckets.
 const DIGITS: u8 = 2;
@@ -82,14 +82,14 @@ pub struct Bucket {
 
 impl Distribution {
     /// The distribution of `samples`; none if there are none.
-    pub(super) fn of(mut samples: Vec<u64>) -> Result<Option<Self>, Error> {
+    pub(super) fn of(mut samples: Vec<u64>) -> Result<Option<Self>, ProbeError> {
         samples.sort_unstable();
         let [Some(&min), Some(&max)] = [samples.first(), samples.last()] else {
             return Ok(None);
         };
         // The exact samples answer for the percentiles; the histogram is for the eye.
         let mut histogram =
-            Histogram::<u64>::new_with_bounds(1, max.max(2), DIGITS).map_err(Error::Bounds)?;
+            Histogram::<u64>::new_with_bounds(1, max.max(2), DIGITS).map_err(ProbeError::Bounds)?;
         for sample in &samples {
             histogram.record(*sample)?;
         }

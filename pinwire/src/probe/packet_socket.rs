@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::batch::Batch;
-use super::error::Error;
+use super::error::ProbeError;
 use super::filter;
 use super::interface::Interface;
 
@@ -28,7 +28,7 @@ pub(super) struct PacketSocket {
 
 impl PacketSocket {
     /// A socket that only sends. It bypasses the queueing discipline: what it sends is in the driver when `send` returns.
-    pub(super) fn sender(interface: &Interface) -> Result<Self, Error> {
+    pub(super) fn sender(interface: &Interface) -> Result<Self, ProbeError> {
         let socket = Self::open(interface)?;
         socket.set(
             "setsockopt PACKET_QDISC_BYPASS",
@@ -45,7 +45,7 @@ impl PacketSocket {
         interface: &Interface,
         destination: SocketAddrV4,
         buffer: i32,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ProbeError> {
         use libc::{SOL_PACKET, SOL_SOCKET};
         let socket = Self::open(interface)?;
         socket.set(
@@ -79,7 +79,7 @@ impl PacketSocket {
     }
 
     /// Has the interface take frames to any MAC address (promiscuous mode), until the socket is closed.
-    pub(super) fn accept_any_address(&self, interface: &Interface) -> Result<(), Error> {
+    pub(super) fn accept_any_address(&self, interface: &Interface) -> Result<(), ProbeError> {
         let membership = libc::packet_mreq {
             mr_ifindex: interface.index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
@@ -102,7 +102,7 @@ impl PacketSocket {
     }
 
     /// Takes what has arrived, at most one batch; 0 if nothing has. Never waits.
-    pub(super) fn receive(&self, batch: &mut Batch) -> Result<usize, Error> {
+    pub(super) fn receive(&self, batch: &mut Batch) -> Result<usize, ProbeError> {
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         let (headers, length) = batch.headers();
         // SAFETY: `headers` points to `length` headers, whose pointers have just been set to buffers that `batch` owns, each
@@ -126,7 +126,7 @@ impl PacketSocket {
             {
                 Ok(0)
             }
-            source => Err(Error::Socket {
+            source => Err(ProbeError::Socket {
                 call: "recvmmsg",
                 interface: self.interface.clone(),
                 source,
@@ -135,7 +135,7 @@ impl PacketSocket {
     }
 
     /// Frames that found no room in the socket's buffer since the last call.
-    pub(super) fn take_drops(&self) -> Result<u64, Error> {
+    pub(super) fn take_drops(&self) -> Result<u64, ProbeError> {
         let mut statistics = libc::tpacket_stats {
             tp_packets: 0,
             tp_drops: 0,
@@ -158,7 +158,7 @@ impl PacketSocket {
     }
 
     /// Bound to no protocol: it receives nothing yet.
-    fn open(interface: &Interface) -> Result<Self, Error> {
+    fn open(interface: &Interface) -> Result<Self, ProbeError> {
         let opened = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -166,8 +166,8 @@ impl PacketSocket {
             None,
         );
         let descriptor = opened.map_err(|errno| match errno {
-            Errno::EPERM | Errno::EACCES => Error::NotPermitted,
-            errno => Error::Socket {
+            Errno::EPERM | Errno::EACCES => ProbeError::NotPermitted,
+            errno => ProbeError::Socket {
                 call: "socket AF_PACKET",
                 interface: interface.name.clone(),
                 source: errno.into(),
@@ -181,7 +181,7 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    fn bind(&self, interface: &Interface, protocol: u16) -> Result<(), Error> {
+    fn bind(&self, interface: &Interface, protocol: u16) -> Result<(), ProbeError> {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
             sll_protocol: protocol.to_be(),
@@ -210,7 +210,7 @@ impl PacketSocket {
         level: c_int,
         option: c_int,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ProbeError> {
         let (pointer, length) = (
             (&raw const *value).cast::<c_void>(),
             size_of::<T>() as socklen_t,
@@ -223,11 +223,11 @@ impl PacketSocket {
         self.checked(call, result)
     }
 
-    fn checked(&self, call: &'static str, result: c_int) -> Result<(), Error> {
+    fn checked(&self, call: &'static str, result: c_int) -> Result<(), ProbeError> {
         if result == 0 {
             return Ok(());
         }
-        Err(Error::Socket {
+        Err(ProbeError::Socket {
             call,
             interface: self.interface.clone(),
             source: io::Error::last_os_error(),

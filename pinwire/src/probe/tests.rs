@@ -14,7 +14,7 @@ use pinwire_cni::name::MacAddress;
 use super::batch::Batch;
 use super::interface::Interface;
 use super::packet_socket::PacketSocket;
-use super::{Error, Outcome, Probe, frame};
+use super::{Outcome, Probe, ProbeError, frame};
 
 const DESTINATION: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 2, 20), Probe::PORT);
 
@@ -200,17 +200,19 @@ fn says_why_it_cannot_run() {
             ingress: "absent".to_owned(),
             ..probe.clone()
         };
-        assert!(matches!(missing.run(), Err(Error::NoSuchInterface { name }) if name == "absent"));
+        assert!(
+            matches!(missing.run(), Err(ProbeError::NoSuchInterface { name }) if name == "absent")
+        );
         let nothing = Probe {
             count: 0,
             ..probe.clone()
         };
-        assert!(matches!(nothing.run(), Err(Error::NothingToSend)));
+        assert!(matches!(nothing.run(), Err(ProbeError::NothingToSend)));
         let many = Probe {
             count: u32::MAX,
             ..probe.clone()
         };
-        assert!(matches!(many.run(), Err(Error::TooMany { .. })));
+        assert!(matches!(many.run(), Err(ProbeError::TooMany { .. })));
         let sized = |size| {
             Probe {
                 size,
@@ -220,12 +222,12 @@ fn says_why_it_cannot_run() {
         };
         assert!(matches!(
             sized(frame::SIZE_MIN - 1),
-            Err(Error::Short { .. })
+            Err(ProbeError::Short { .. })
         ));
         sized(1514).expect("the longest frame that the link takes");
         for size in [1515, frame::SIZE_MAX + 1] {
             let found = sized(size).expect_err("too long");
-            assert!(matches!(found, Error::Long { .. }), "{size}: {found}");
+            assert!(matches!(found, ProbeError::Long { .. }), "{size}: {found}");
         }
         ip(None, "link set entry down");
         // The kernel tells of a lost carrier late, too.
@@ -234,10 +236,10 @@ fn says_why_it_cannot_run() {
             .into_iter()
             .find_map(Result::err)
             .expect("a missing carrier");
-        assert!(matches!(found, Error::NoCarrier { name } if name == "in0"));
+        assert!(matches!(found, ProbeError::NoCarrier { name } if name == "in0"));
         ip(None, "link set out0 down");
         ip(None, "link set entry up");
-        assert!(matches!(probe.run(), Err(Error::Down { name }) if name == "out0"));
+        assert!(matches!(probe.run(), Err(ProbeError::Down { name }) if name == "out0"));
     });
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::layer::Limits;
 use super::fixture::{
     Layer, Layout, configuration, gzip, import, is_root, store, write_tar, zstandard,
@@ -132,7 +132,7 @@ fn docker_archives_old_and_compressed() {
     write_tar(&archive, &files);
     assert!(matches!(
         import(&store, &archive, None),
-        Err(Error::Corrupt { .. })
+        Err(ImageError::Corrupt { .. })
     ));
 }
 
@@ -220,7 +220,7 @@ fn the_hosts_platform_is_chosen() {
     foreign.add(image, Some("localhost/foreign:1"));
     foreign.write(&archive);
     match import(&store, &archive, None) {
-        Err(Error::Platform { wanted, offered }) => assert_eq!(
+        Err(ImageError::Platform { wanted, offered }) => assert_eq!(
             (wanted, offered),
             (format!("linux/{host}"), "linux/s390x".to_owned())
         ),

@@ -18,27 +18,27 @@ use tar::EntryType;
 
 use self::directories::{Directories, EPOCH, set_time, through_descriptor};
 use super::super::{OPAQUE_ATTRIBUTE, attributes};
-use super::entry::{Entry, relative, split};
+use super::entry::{LayerEntry, relative, split};
 use super::stream::cut_off;
-use crate::image::error::{At, Error};
+use crate::image::error::{At, ImageError};
 
 /// The directory of an entry, and its name in it.
 type Spot<'a> = (&'a Path, &'a OsStr);
 
-/// What the entries of a layer become.
-pub(super) struct Place {
+/// Makes of each entry of a layer what it says.
+pub(super) struct LayerWriter {
     directories: Directories,
 }
 
-impl Place {
-    pub(super) fn open(root: &Path) -> Result<Self, Error> {
+impl LayerWriter {
+    pub(super) fn open(root: &Path) -> Result<Self, ImageError> {
         Ok(Self {
             directories: Directories::open(root)?,
         })
     }
 
     /// Owner, mode and the rest of the layer's own directory.
-    pub(super) fn root_attributes(&mut self, entry: &Entry) -> Result<(), Error> {
+    pub(super) fn root_attributes(&mut self, entry: &LayerEntry) -> Result<(), ImageError> {
         let root = self.directories.root()?;
         self.finish(&root, OsStr::new("."), entry)
     }
@@ -46,9 +46,9 @@ impl Place {
     /// A directory; one that is there already keeps its content.
     pub(super) fn directory(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
         (parent, name): Spot<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         let before = existing(&directory, name).at("fstatat", &entry.path)?;
         if !before.is_some_and(is_directory) {
@@ -64,11 +64,11 @@ impl Place {
     /// A regular file of `size` bytes.
     pub(super) fn file(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
         (parent, name): Spot<'_>,
         data: &mut impl Read,
         size: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         let directory = self.vacant(entry, parent, name)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -84,9 +84,9 @@ impl Place {
     /// Another name for a file of this layer.
     pub(super) fn hard_link(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
         (parent, name): Spot<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         let target = entry.target.as_deref().unwrap_or_default();
         let target = relative(target.as_encoded_bytes())
             .map_err(|reason| entry.refused(&format!("as a link, {reason}")))?;
@@ -120,9 +120,9 @@ impl Place {
     /// A symbolic link, whose target is text: whoever follows it does so inside the container.
     pub(super) fn symbolic_link(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
         (parent, name): Spot<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         let directory = self.vacant(entry, parent, name)?;
         symlinkat(
             entry.target.as_deref().unwrap_or_default(),
@@ -134,7 +134,11 @@ impl Place {
     }
 
     /// A device or a named pipe.
-    pub(super) fn node(&mut self, entry: &Entry, (parent, name): Spot<'_>) -> Result<(), Error> {
+    pub(super) fn node(
+        &mut self,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), ImageError> {
         let kind = match entry.kind {
             EntryType::Char if entry.device == (0, 0) => {
                 return Err(entry.refused("as a device 0:0 it would be a whiteout"));
@@ -150,7 +154,12 @@ impl Place {
     }
 
     /// Hides what lower layers have under `name`. What this layer has itself stays, and hides it as well.
-    pub(super) fn delete(&mut self, entry: &Entry, parent: &Path, name: &str) -> Result<(), Error> {
+    pub(super) fn delete(
+        &mut self,
+        entry: &LayerEntry,
+        parent: &Path,
+        name: &str,
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         match existing(&directory, OsStr::new(name)).at("fstatat", &entry.path)? {
             None => {
@@ -172,18 +181,27 @@ impl Place {
     }
 
     /// Hides all that lower layers have in `directory`.
-    pub(super) fn make_opaque(&mut self, entry: &Entry, directory: &Path) -> Result<(), Error> {
+    pub(super) fn make_opaque(
+        &mut self,
+        entry: &LayerEntry,
+        directory: &Path,
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, directory)?;
         set_opaque(&directory, OsStr::new(".")).at("lsetxattr", &entry.path)
     }
 
     /// The last step, when all entries are there.
-    pub(super) fn finish_directories(&mut self) -> Result<(), Error> {
+    pub(super) fn finish_directories(&mut self) -> Result<(), ImageError> {
         self.directories.set_times()
     }
 
     /// The parent directory of a new entry, in which `name` is free.
-    fn vacant(&mut self, entry: &Entry, parent: &Path, name: &OsStr) -> Result<OwnedFd, Error> {
+    fn vacant(
+        &mut self,
+        entry: &LayerEntry,
+        parent: &Path,
+        name: &OsStr,
+    ) -> Result<OwnedFd, ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         let before = existing(&directory, name).at("fstatat", &entry.path)?;
         self.clear(&directory, name, &entry.path, before)?;
@@ -197,7 +215,7 @@ impl Place {
         name: &OsStr,
         path: &Path,
         before: Option<Stat>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         match before {
             None => Ok(()),
             Some(stat) if is_directory(stat) => {
@@ -209,7 +227,12 @@ impl Place {
     }
 
     /// Owner first, because chown(2) clears setuid and file capabilities; time last.
-    fn finish(&mut self, directory: &OwnedFd, name: &OsStr, entry: &Entry) -> Result<(), Error> {
+    fn finish(
+        &mut self,
+        directory: &OwnedFd,
+        name: &OsStr,
+        entry: &LayerEntry,
+    ) -> Result<(), ImageError> {
         let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
         chownat(
             directory,
