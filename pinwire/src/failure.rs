@@ -13,7 +13,7 @@ use crate::target::TargetError;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// How a command fails that has an exit code of its own, unless it is a [`TargetError`]; all others are told alike.
+/// How a command fails that has an exit code of its own, unless it is a [`TargetError`]; all others are reported alike.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A manifest is wrong: exit code 3.

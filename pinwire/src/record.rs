@@ -41,6 +41,7 @@ pub enum State {
 
 /// Why a record or lock could not be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum RecordError {
     /// A file or directory cannot be used.
     #[error(transparent)]
@@ -48,19 +49,12 @@ pub enum RecordError {
     /// The file is not a record.
     #[error("`{}` is damaged; `pinwire down --name` of its topology removes what is left", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: serde_json::Error,
     },
     /// The record was written by another version.
     #[error("`{}` has layout {found}, this version of pinwire reads {LAYOUT}; take the topology down with the version that made it", path.display())]
-    Layout {
-        /// The file.
-        path: PathBuf,
-        /// Its layout.
-        found: u32,
-    },
+    Layout { path: PathBuf, found: u32 },
 }
 
 impl Record {

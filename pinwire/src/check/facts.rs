@@ -64,15 +64,11 @@ pub struct PhysicalFacts {
 
 /// What could not be read.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FactsError {
     /// A file.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// It.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A device.
     #[error(transparent)]
     Sysfs(#[from] SysfsError),

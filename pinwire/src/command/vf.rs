@@ -212,7 +212,7 @@ fn without_vfs(name: String, physical: &PhysicalFunction) -> [String; 13] {
 
 fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
     let vf = &view.function;
-    let told = view.attributes.as_ref();
+    let attributes = view.attributes.as_ref();
     let on = |value: Option<bool>| output::or_dash(value.map(|on| if on { "on" } else { "off" }));
     let home = vf.interface.as_ref();
     let home = home.map(|interface| interface.name.clone());
@@ -228,11 +228,11 @@ fn row(physical: &str, view: &FunctionReport) -> [String; 13] {
         output::or_dash(vf.numa_node.as_ref()),
         output::or_dash(vf.iommu_group.as_ref()),
         output::or_dash(home.or(away)),
-        output::or_dash(told.and_then(|told| told.mac)),
-        output::or_dash(told.and_then(|told| told.vlan).map(vlan)),
-        on(told.and_then(|told| told.trust)),
-        on(told.and_then(|told| told.spoof_check)),
-        output::or_dash(told.and_then(|told| told.rate).map(rate)),
+        output::or_dash(attributes.and_then(|attributes| attributes.mac)),
+        output::or_dash(attributes.and_then(|attributes| attributes.vlan).map(vlan)),
+        on(attributes.and_then(|attributes| attributes.trust)),
+        on(attributes.and_then(|attributes| attributes.spoof_check)),
+        output::or_dash(attributes.and_then(|attributes| attributes.rate).map(rate)),
         output::or_dash(view.holder.as_ref().map(|holder| holder.replace('`', ""))),
     ]
 }

@@ -32,26 +32,17 @@ const WIRES_AT_ONCE: usize = 32;
 
 /// A step that failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StepError {
     /// Somebody asked for an end.
     #[error("interrupted")]
     Interrupted,
     /// A network namespace cannot be made or removed.
     #[error("node `{node}` cannot get its network namespace")]
-    Netns {
-        /// The node.
-        node: NodeName,
-        /// Why.
-        source: NetnsError,
-    },
+    Netns { node: NodeName, source: NetnsError },
     /// A namespace that is to be configured cannot be opened.
     #[error("cannot reach the network of {place}")]
-    Reach {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: NetnsError,
-    },
+    Reach { place: Place, source: NetnsError },
     /// A wire cannot be made or deleted.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -63,41 +54,25 @@ pub enum StepError {
     Detach(#[from] DetachError),
     /// A namespace does not take a setting.
     #[error("the network of {place} does not take its settings")]
-    Setting {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: SettingError,
-    },
+    Setting { place: Place, source: SettingError },
     /// Links cannot be looked at.
     #[error("cannot see whether the links of {place} are in operation")]
-    Settle {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: NetlinkError,
-    },
+    Settle { place: Place, source: NetlinkError },
     /// A directory of a container cannot be made or written to.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It cannot be told what a container drives itself.
+    /// Nobody knows what a container drives itself.
     #[error("container `{container}` of node `{node}` cannot be given its virtual functions")]
     Devices {
-        /// Its node.
         node: NodeName,
-        /// The container.
         container: String,
-        /// Why.
         source: Box<PluginError>,
     },
     /// A container does not start.
     #[error("container `{container}` of node `{node}` does not start")]
     Start {
-        /// Its node.
         node: NodeName,
-        /// The container.
         container: String,
-        /// Why.
         source: Box<ZygoteError>,
     },
     /// A container does not stop.
@@ -334,7 +309,7 @@ fn make_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(FileError::on("write to", path))
 }
 
-/// The first of several errors, as the one that is told.
+/// The first of several errors, as the one that is reported.
 fn first_error<E>(errors: Vec<E>) -> Result<(), E> {
     errors.into_iter().next().map_or(Ok(()), Err)
 }

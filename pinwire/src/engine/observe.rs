@@ -19,26 +19,17 @@ use crate::plan::{Deployment, NodePlan};
 
 /// Why the host could not be looked at.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ObserveError {
     /// A network namespace cannot be opened.
     #[error("cannot look at {place}")]
-    Open {
-        /// Whose.
-        place: String,
-        /// Why.
-        source: NetnsError,
-    },
-    /// It cannot be told which virtual functions are whose.
+    Open { place: String, source: NetnsError },
+    /// Nobody knows which virtual functions are whose.
     #[error("cannot tell which virtual functions the topology has")]
     Vfs(#[source] StateError),
     /// The kernel does not say what is in a network namespace.
     #[error("cannot look at {place}")]
-    Read {
-        /// Whose.
-        place: String,
-        /// Why.
-        source: NetlinkError,
-    },
+    Read { place: String, source: NetlinkError },
 }
 
 /// The ends of a deployment's links by their alternative names.
@@ -198,7 +189,7 @@ fn driven(node: &NodePlan, ends: &Ends<'_>, paths: &TopologyPaths) -> Vec<String
         .collect()
 }
 
-/// Whether the end of a wire is still tuned as it was. What cannot be told counts as no: it is made anew then.
+/// Whether the end of a wire is still tuned as it was. What cannot be seen counts as no: it is made anew then.
 fn is_tuned(end: &WireEnd) -> bool {
     match wire::detuned(end) {
         Ok(mismatch) => mismatch.is_none(),

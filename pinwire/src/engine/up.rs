@@ -37,28 +37,26 @@ pub struct UpReport {
 
 /// Why a deployment is not up.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum UpError {
     /// The record or the lock cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// What exists cannot be told.
+    /// What exists cannot be seen.
     #[error(transparent)]
     Observe(#[from] ObserveError),
     /// An interface of the host stands in the way.
     #[error(
         "this host has an interface `{interface}` already, which a link of the topology wants to be called; rename one of them"
     )]
-    HostInterface {
-        /// Its name.
-        interface: String,
-    },
+    HostInterface { interface: String },
     /// The directory of the topology's state cannot be made.
     #[error("cannot prepare the topology's state")]
     State(#[from] FileError),
     /// The processes that make containers cannot be started.
     #[error("cannot prepare to start containers")]
     Zygote(#[from] ZygoteError),
-    /// The control group of the topology cannot be told.
+    /// The control group of the topology cannot be found.
     #[error("cannot find the control groups of this host")]
     Cgroup(#[from] CgroupError),
     /// Somebody asked for an end before anything was changed.
@@ -79,7 +77,6 @@ pub enum UpError {
         left.join("; ")
     )]
     NotUndone {
-        /// What failed first.
         source: Box<UpError>,
         /// What failed while it was undone.
         left: Vec<String>,

@@ -14,13 +14,9 @@ use crate::paths::TopologyPaths;
 #[derive(Debug, thiserror::Error)]
 #[error("the link `{node}:{interface}` gets no virtual function of the pool `{pool}`")]
 pub struct AttachError {
-    /// Its node.
     node: NodeName,
-    /// Its interface.
     interface: InterfaceName,
-    /// The pool.
     pool: String,
-    /// Why.
     source: Box<PluginError>,
 }
 
@@ -28,9 +24,7 @@ pub struct AttachError {
 #[derive(Debug, thiserror::Error)]
 #[error("the virtual function of {name} is not given back")]
 pub struct DetachError {
-    /// The attachment.
     name: Box<AttachmentName>,
-    /// Why.
     source: Box<PluginError>,
 }
 
@@ -63,7 +57,7 @@ pub(super) fn detach(
     errors
 }
 
-/// Whether the virtual function of an end is what it was made. What cannot be told counts as no: it is attached anew then.
+/// Whether the virtual function of an end is what it was made. What cannot be seen counts as no: it is attached anew then.
 pub(super) fn is_intact(paths: &TopologyPaths, end: &FunctionEnd) -> bool {
     match end::intact(&State::at(&paths.plugin), end) {
         Ok(holding) => holding.is_some(),

@@ -20,7 +20,7 @@ const NAP: Duration = Duration::from_millis(1);
 const LINGER: Duration = Duration::from_millis(20);
 /// What the kernel counts for a small frame in a socket's buffer, in bytes, amply.
 const FRAME_COST: u64 = 1536;
-/// Bounds of the socket's buffer, in bytes: the kernel doubles what it is told.
+/// Bounds of the socket's buffer, in bytes: the kernel doubles what it is asked for.
 const BUFFER: (u64, u64) = (4 << 20, 256 << 20);
 /// The kernel begins to stamp a moment after it is asked to (`net_enable_timestamp`, net/core/dev.c: deferred work).
 const STAMPING_BEGINS: Duration = Duration::from_millis(10);
@@ -30,7 +30,7 @@ const RUNNING: u8 = 0;
 const DONE: u8 = 1;
 const FAILED: u8 = 2;
 
-/// How far the sender is, told to the receiver.
+/// How far the sender is, for the receiver.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SenderState(Arc<AtomicU8>);
 
