@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::plan::{ContainerPlan, Deployment, NodePlan};
 
-mod functions;
+mod vf;
 
 /// What was found on this host of a deployment.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +33,8 @@ pub struct ObservedNode {
     pub altnames: HashSet<String>,
     /// The ids of its containers that run.
     pub running: HashSet<String>,
-    /// Whether its addresses, routes and the like still stand.
-    pub is_told: bool,
+    /// Whether its addresses, routes and the like are as they were applied.
+    pub is_configured: bool,
 }
 
 /// The work that leads from what exists to what is wanted, in the order in which it is done.
@@ -75,9 +75,11 @@ pub struct Counts {
     /// Wires deleted.
     pub wires_deleted: usize,
     /// Virtual functions attached.
-    pub functions_attached: usize,
+    #[serde(rename = "functionsAttached")]
+    pub vfs_attached: usize,
     /// Virtual functions given back.
-    pub functions_detached: usize,
+    #[serde(rename = "functionsDetached")]
+    pub vfs_detached: usize,
     /// Namespaces whose settings change.
     pub namespaces_set: usize,
     /// Containers started.
@@ -99,8 +101,8 @@ impl Changes {
             nodes_removed: self.remove.len(),
             wires_created: self.connect.len(),
             wires_deleted: self.disconnect.len(),
-            functions_attached: self.attach.len(),
-            functions_detached: self.detach.len(),
+            vfs_attached: self.attach.len(),
+            vfs_detached: self.detach.len(),
             namespaces_set: self.set.len(),
             containers_started: self.start.len(),
             containers_stopped: self.stop.len(),
@@ -111,7 +113,7 @@ impl Changes {
     pub fn between(old: &Deployment, observed: &Observed, new: &Deployment) -> Self {
         let nodes = NodeChanges::between(old, observed, new);
         let (disconnect, connect) = wire_changes(old, observed, new, &nodes);
-        let (detach, attach) = functions::changes(old, observed, new, &nodes);
+        let (detach, attach) = vf::changes(old, observed, new, &nodes);
         let (stop, start) = container_changes(old, observed, new, &nodes, [&detach, &attach]);
         let fresh: BTreeSet<_> = connect
             .iter()
@@ -269,8 +271,8 @@ fn containers(deployment: &Deployment) -> impl Iterator<Item = (&NodePlan, &Cont
 
 type Settings = Vec<(Place, Vec<Setting>)>;
 
-/// A namespace is told everything again where anything of it differs: settings depend on each other (an address that
-/// goes takes its routes along), and telling the kernel what it knows already changes nothing.
+/// A namespace is configured anew where anything of it differs: settings depend on each other (an address that goes takes
+/// its routes along), and applying what stands already changes nothing.
 fn setting_changes(
     old: &Deployment,
     observed: &Observed,
@@ -280,7 +282,7 @@ fn setting_changes(
 ) -> (Settings, Settings) {
     let mut unset = Vec::new();
     let mut set = Vec::new();
-    let mut compare = |place: Place, is_told: bool, old: &[Setting], new: &[Setting]| {
+    let mut compare = |place: Place, is_configured: bool, old: &[Setting], new: &[Setting]| {
         let wanted: HashSet<_> = new.iter().collect();
         let gone: Vec<_> = old
             .iter()
@@ -290,22 +292,28 @@ fn setting_changes(
         if !gone.is_empty() && !nodes.is_absent(&place) {
             unset.push((place.clone(), gone));
         }
-        let differs = old != new || !is_told || nodes.is_absent(&place) || fresh.contains(&place);
+        let differs =
+            old != new || !is_configured || nodes.is_absent(&place) || fresh.contains(&place);
         if !new.is_empty() && differs {
             set.push((place, new.to_vec()));
         }
     };
-    compare(Place::Host, observed.host.is_told, &old.host, &new.host);
+    compare(
+        Place::Host,
+        observed.host.is_configured,
+        &old.host,
+        &new.host,
+    );
     let known: HashMap<_, _> = old.nodes.iter().map(|node| (&node.name, node)).collect();
     for node in &new.nodes {
         let old = known.get(&node.name).map_or(&[][..], |node| &node.settings);
-        let is_told = observed
+        let is_configured = observed
             .nodes
             .get(&node.name)
-            .is_some_and(|seen| seen.is_told);
+            .is_some_and(|seen| seen.is_configured);
         compare(
             Place::Netns(node.netns.clone()),
-            is_told,
+            is_configured,
             old,
             &node.settings,
         );

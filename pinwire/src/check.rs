@@ -245,11 +245,11 @@ fn vlan_filter(subject: String, filters: Option<bool>) -> Finding {
 
 fn drivers(subject: String, facts: &PhysicalFacts) -> Finding {
     let mut names: Vec<&str> = facts
-        .functions
+        .vfs
         .iter()
-        .filter_map(|function| function.driver.as_deref())
+        .filter_map(|vf| vf.driver.as_deref())
         .collect();
-    let without = facts.functions.len() - names.len();
+    let without = facts.vfs.len() - names.len();
     names.sort_unstable();
     names.dedup();
     let found = match (names.is_empty(), without) {

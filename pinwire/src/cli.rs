@@ -14,7 +14,7 @@ use crate::plan::Mode;
 
 mod hardware;
 
-pub use hardware::{Check, LinkKind, Purpose, Rehearse, Vf, VfCommand};
+pub use hardware::{CheckOptions, LinkKind, Purpose, Rehearse, VfCommand, VfOptions};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -47,41 +47,41 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring a topology up, or change a running one to what its file says
-    Up(Up),
+    Up(UpOptions),
     /// Take topologies down and leave nothing behind
-    Down(Down),
+    Down(DownOptions),
     /// Show nodes, interfaces, addresses, peers, state and counters of a running topology
-    Inspect(Inspect),
+    Inspect(InspectOptions),
     /// Run a command in a node
-    Exec(Exec),
+    Exec(ExecOptions),
     /// Show what a node's container wrote to its standard output and error
-    Logs(Logs),
+    Logs(LogsOptions),
     /// List topologies
-    List(List),
+    List(ListOptions),
     /// Check manifests without touching anything
-    Validate(Validate),
+    Validate(ValidateOptions),
     /// Draw a topology
-    Graph(Graph),
+    Graph(GraphOptions),
     /// Write the manifest of a regular topology
-    Generate(Generate),
+    Generate(GenerateOptions),
     /// Send packets into one interface of this host, receive them at another, and time them
-    Probe(Probe),
+    Probe(ProbeOptions),
     /// List, import, export and remove images
     #[command(subcommand)]
-    Image(Image),
+    Image(ImageCommand),
     /// List, make, remove and bind SR-IOV virtual functions
-    Vf(Vf),
+    Vf(VfOptions),
     /// Say what this host lacks for virtual functions, and why it matters
-    Check(Check),
+    Check(CheckOptions),
     /// Remove what killed commands left behind, and nothing that is up
-    Gc(Gc),
+    Gc(GcOptions),
     /// Print the JSON schema of the annotations, for editors
     Schema,
     /// Print a completion script for a shell
-    Completion(Completion),
+    Completion(CompletionOptions),
     /// Write the manual pages into a directory
     #[command(hide = true)]
-    Man(Man),
+    Man(ManOptions),
 }
 
 /// How a result is printed.
@@ -96,7 +96,7 @@ pub enum Output {
 
 /// Options of `up`.
 #[derive(Debug, Args)]
-pub struct Up {
+pub struct UpOptions {
     /// Manifests of one topology; `-` is standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
@@ -125,7 +125,7 @@ pub struct Up {
 
 /// Options of `down`.
 #[derive(Debug, Args)]
-pub struct Down {
+pub struct DownOptions {
     /// Manifests or names of topologies
     #[arg(required_unless_present_any = ["all", "name"], value_name = "FILE|TOPOLOGY", value_hint = ValueHint::FilePath)]
     pub targets: Vec<String>,
@@ -145,7 +145,7 @@ pub struct Down {
 
 /// Options of `inspect`.
 #[derive(Debug, Args)]
-pub struct Inspect {
+pub struct InspectOptions {
     /// A manifest or the name of a topology; may be left out where only one is up
     #[arg(value_name = "FILE|TOPOLOGY", value_hint = ValueHint::FilePath)]
     pub target: Option<String>,
@@ -156,7 +156,7 @@ pub struct Inspect {
 
 /// Options of `exec`.
 #[derive(Debug, Args)]
-pub struct Exec {
+pub struct ExecOptions {
     /// Keep standard input open
     #[arg(short, long)]
     pub interactive: bool,
@@ -179,7 +179,7 @@ pub struct Exec {
 
 /// Options of `logs`.
 #[derive(Debug, Args)]
-pub struct Logs {
+pub struct LogsOptions {
     /// Go on printing what is written
     #[arg(short, long)]
     pub follow: bool,
@@ -196,7 +196,7 @@ pub struct Logs {
 
 /// Options of `list`.
 #[derive(Debug, Args)]
-pub struct List {
+pub struct ListOptions {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
@@ -204,7 +204,7 @@ pub struct List {
 
 /// Options of `validate`.
 #[derive(Debug, Args)]
-pub struct Validate {
+pub struct ValidateOptions {
     /// Manifests of one topology; `-` is standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
@@ -227,7 +227,7 @@ pub enum Notation {
 
 /// Options of `graph`.
 #[derive(Debug, Args)]
-pub struct Graph {
+pub struct GraphOptions {
     /// Manifests of one topology; `-` is standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
@@ -241,7 +241,7 @@ pub struct Graph {
 
 /// Options of `generate`.
 #[derive(Debug, Args)]
-pub struct Generate {
+pub struct GenerateOptions {
     /// The shape
     #[arg(value_enum)]
     pub kind: Kind,
@@ -252,7 +252,7 @@ pub struct Generate {
 
 /// Options of `probe`.
 #[derive(Debug, Args)]
-pub struct Probe {
+pub struct ProbeOptions {
     /// The manifest or name of the topology; may be left out where only one is up
     #[arg(value_name = "FILE|TOPOLOGY", value_hint = ValueHint::FilePath)]
     pub target: Option<String>,
@@ -288,9 +288,9 @@ pub struct Probe {
 
 /// What to do with images.
 #[derive(Debug, Subcommand)]
-pub enum Image {
+pub enum ImageCommand {
     /// List images
-    List(List),
+    List(ListOptions),
     /// Take the images of an OCI or docker archive
     Import {
         /// The archive, or the directory of an OCI layout
@@ -319,7 +319,7 @@ pub enum Image {
 
 /// Options of `gc`.
 #[derive(Debug, Args)]
-pub struct Gc {
+pub struct GcOptions {
     /// Print what would be removed and remove nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -327,7 +327,7 @@ pub struct Gc {
 
 /// Options of `completion`.
 #[derive(Debug, Args)]
-pub struct Completion {
+pub struct CompletionOptions {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
@@ -335,7 +335,7 @@ pub struct Completion {
 
 /// Options of `man`.
 #[derive(Debug, Args)]
-pub struct Man {
+pub struct ManOptions {
     /// The directory
     #[arg(value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,

@@ -62,6 +62,17 @@ pub struct Excerpt {
 }
 
 impl Diagnostic {
+    /// A finding that concerns a whole file, or all of them.
+    pub(crate) fn of_file(severity: Severity, message: String) -> Self {
+        Self {
+            severity,
+            message,
+            excerpt: None,
+            related: Vec::new(),
+            hint: None,
+        }
+    }
+
     /// The finding as text, several lines without a final newline, with ANSI colours if `colour`.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour {

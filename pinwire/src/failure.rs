@@ -1,64 +1,78 @@
 //! How a command fails: what is printed, and the exit code.
 
-use std::fmt::Write as _;
+use std::io;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use nix::errno::Errno;
 
 use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::error::joined;
 use crate::target::TargetError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// Why a command did not do what it was asked for.
-#[derive(Debug)]
+/// How a command fails that has an exit code of its own, unless it is a [`TargetError`]; all others are reported alike.
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Something failed while it ran: exit code 1.
-    Runtime(anyhow::Error),
     /// A manifest is wrong: exit code 3.
+    #[error("the manifest is wrong")]
     Manifest(Vec<Diagnostic>),
     /// The file of pools is wrong: exit code 3.
+    #[error("the file of pools is wrong")]
     Pools(Vec<Diagnostic>),
-    /// There is no such topology, node or container: exit code 4.
-    Target(TargetError),
     /// `exec` itself failed: exit code 125.
-    Exec(anyhow::Error),
+    #[error("the command was not run")]
+    Exec(#[source] anyhow::Error),
 }
 
-impl Failure {
-    /// The exit code.
-    pub fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Runtime(_) => 1,
-            Self::Manifest(_) | Self::Pools(_) => 3,
-            Self::Target(_) => 4,
-            Self::Exec(_) => 125,
-        })
-    }
-
-    /// Prints what went wrong on standard error.
-    pub fn report(&self) {
-        match self {
-            Self::Runtime(error) | Self::Exec(error) => {
-                anstream::eprintln!("{ERROR}error{ERROR:#}: {}", causes(error.as_ref()));
-                if let Some(hint) = hint(error) {
-                    anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
-                }
-            }
-            Self::Manifest(findings) => report_findings(findings),
-            Self::Pools(findings) => report(findings, "the file of pools"),
-            Self::Target(error) => anstream::eprintln!("{ERROR}error{ERROR:#}: {}", causes(error)),
+/// Prints on standard error why a command did not do what it was asked for; its exit code.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    let target = error.downcast_ref::<TargetError>();
+    match (error.downcast_ref::<Failure>(), target) {
+        (Some(Failure::Manifest(findings)), _) | (_, Some(TargetError::Manifest(findings))) => {
+            report_findings(findings);
+            ExitCode::from(3)
+        }
+        (Some(Failure::Pools(findings)), _) => {
+            report_of(findings, "the file of pools");
+            ExitCode::from(3)
+        }
+        // There is no such topology, node or container.
+        (None, Some(_)) => {
+            anstream::eprintln!("{ERROR}error{ERROR:#}: {}", causes(error));
+            ExitCode::from(4)
+        }
+        (Some(Failure::Exec(error)), _) => {
+            report_error(error);
+            ExitCode::from(125)
+        }
+        (None, None) => {
+            report_error(error);
+            ExitCode::FAILURE
         }
     }
 }
 
-/// Prints findings of manifests on standard error, and how many errors there are.
-pub fn report_findings(findings: &[Diagnostic]) {
-    report(findings, "the manifest");
+fn report_error(error: &anyhow::Error) {
+    anstream::eprintln!("{ERROR}error{ERROR:#}: {}", causes(error));
+    if let Some(hint) = hint(error) {
+        anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
+    }
 }
 
-fn report(findings: &[Diagnostic], of: &str) {
+/// An error with each of its causes on a line of its own.
+fn causes(error: &anyhow::Error) -> String {
+    joined(error.as_ref(), "\n  because: ")
+}
+
+/// Prints findings of manifests on standard error, and how many errors there are.
+pub fn report_findings(findings: &[Diagnostic]) {
+    report_of(findings, "the manifest");
+}
+
+fn report_of(findings: &[Diagnostic], of: &str) {
     diagnostic::print_all(findings);
     let errors = findings
         .iter()
@@ -72,55 +86,13 @@ fn report(findings: &[Diagnostic], of: &str) {
     anstream::eprintln!("{ERROR}error{ERROR:#}: {of} has {errors}; nothing was changed");
 }
 
-/// An error with each of its causes on a line of its own.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, "\n  because: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 /// What to do about some errors of the system that have one cause nearly always.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    let kinds = error.chain().filter_map(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .map(std::io::Error::kind)
+    let denied = error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        let errno = cause.downcast_ref::<Errno>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+            || matches!(errno, Some(Errno::EPERM | Errno::EACCES))
     });
-    let errnos = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<nix::errno::Errno>());
-    let mut denied = kinds
-        .map(|kind| kind == std::io::ErrorKind::PermissionDenied)
-        .chain(
-            errnos
-                .map(|errno| matches!(errno, nix::errno::Errno::EPERM | nix::errno::Errno::EACCES)),
-        );
-    denied
-        .any(|denied| denied)
-        .then_some("pinwire makes network namespaces and control groups: run it as root")
-}
-
-impl From<TargetError> for Failure {
-    fn from(error: TargetError) -> Self {
-        match error {
-            TargetError::Manifest(findings) => Self::Manifest(findings),
-            error => Self::Target(error),
-        }
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Runtime(error)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Runtime(error.into())
-    }
+    denied.then_some("pinwire makes network namespaces and control groups: run it as root")
 }

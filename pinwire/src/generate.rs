@@ -34,25 +34,22 @@ pub enum Kind {
 
 /// Why a topology cannot be generated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum GenerateError {
     /// Fewer nodes than the shape needs.
     #[error("a {kind} has at least {least} nodes, not {nodes}")]
     TooFew {
-        /// The shape.
         kind: Kind,
         /// How many nodes were asked for.
         nodes: u32,
-        /// How many it needs.
         least: u32,
     },
     /// More nodes than are generated.
     #[error("a {kind} of at most {most} nodes is generated, not {nodes}")]
     TooMany {
-        /// The shape.
         kind: Kind,
         /// How many nodes were asked for.
         nodes: u32,
-        /// How many are possible.
         most: u32,
     },
     /// The shape exists with other numbers of nodes only.
@@ -118,7 +115,7 @@ struct Manifest {
 
 /// One pod: lines of its two annotations, without indentation.
 #[derive(Default)]
-struct Pod {
+struct PodText {
     name: String,
     links: Vec<String>,
     forwarding: Vec<String>,
@@ -135,8 +132,8 @@ impl Manifest {
         Self { topology, text }
     }
 
-    fn add(&mut self, pod: &Pod) {
-        let Pod {
+    fn add(&mut self, pod: &PodText) {
+        let PodText {
             name,
             links,
             forwarding,
@@ -171,7 +168,7 @@ impl Manifest {
     }
 }
 
-impl Pod {
+impl PodText {
     fn new(name: String) -> Self {
         Self {
             name,

@@ -26,10 +26,10 @@ struct Vertex {
 
 /// A wire between two vertices, by index.
 struct Wire {
-    ends: [End; 2],
+    ends: [DrawnEnd; 2],
 }
 
-struct End {
+struct DrawnEnd {
     vertex: usize,
     /// Interface and addresses.
     lines: Vec<String>,
@@ -72,7 +72,7 @@ pub fn dot(topology: &Topology) -> String {
         let _ = writeln!(text, "  \"{}\"{style};", vertex.label);
     }
     for Wire { ends: [one, two] } in &graph.wires {
-        let label = |end: &End| end.lines.join("\\n");
+        let label = |end: &DrawnEnd| end.lines.join("\\n");
         let (tail, head) = (
             &graph.vertices[one.vertex].label,
             &graph.vertices[two.vertex].label,
@@ -110,13 +110,13 @@ impl<'a> Graph<'a> {
         let mut wires = Vec::new();
         for (vertex, node) in topology.nodes.iter().enumerate() {
             for link in &node.links {
-                let near = End {
+                let near = DrawnEnd {
                     vertex,
                     lines: lines(link.interface.as_str(), &link.addresses),
                 };
                 match &link.peer {
                     Some(Peer::Host(name)) => {
-                        let far = End {
+                        let far = DrawnEnd {
                             vertex: vertices.len(),
                             lines: lines("", &link.host_addresses),
                         };
@@ -138,7 +138,7 @@ impl<'a> Graph<'a> {
                             .find(is_far)
                             .filter(|_| vertex < other)
                         {
-                            let far = End {
+                            let far = DrawnEnd {
                                 vertex: other,
                                 lines: lines(interface.as_str(), &far.addresses),
                             };
@@ -146,7 +146,7 @@ impl<'a> Graph<'a> {
                         }
                     }
                     None => {
-                        let far = End {
+                        let far = DrawnEnd {
                             vertex: vertices.len(),
                             lines: Vec::new(),
                         };

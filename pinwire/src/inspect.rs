@@ -1,15 +1,14 @@
 //! What a running topology is and does: the record, and beside it what the kernel says now.
 
-mod function;
+mod vf;
 
-pub use function::FunctionView;
+pub use vf::VfView;
 
 use std::collections::HashMap;
 
 use ipnet::IpNet;
 use pinwire_shim::cgroup::Cgroup;
 use pinwire_wiring::annotation::Peer;
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::name::{InterfaceName, MacAddress};
 use pinwire_wiring::observe::{Counters, Observation, ObservedLink};
 use pinwire_wiring::wire::{Place, WireEnd};
@@ -98,7 +97,8 @@ pub struct InterfaceView {
     /// What it has counted.
     pub counters: Option<Counters>,
     /// The virtual function that it is; `null` for a veth.
-    pub function: Option<FunctionView>,
+    #[serde(rename = "function")]
+    pub vf: Option<VfView>,
 }
 
 /// Whether an interface can carry packets.
@@ -123,13 +123,13 @@ pub enum LinkState {
 /// [`ObserveError`] where a namespace is there and cannot be read.
 pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, ObserveError> {
     let deployment = &record.deployment;
-    let functions = function::views(deployment, paths)?;
+    let vfs = vf::views(deployment, paths)?;
     let nodes = parallel::map(&deployment.nodes, |node| {
-        let function = |interface: &InterfaceName| {
+        let vf = |interface: &InterfaceName| {
             let key = (node.name.clone(), interface.clone());
-            functions.get(&key).cloned()
+            vfs.get(&key).cloned()
         };
-        view_node(node, paths, function)
+        view_node(node, paths, vf)
     });
     Ok(TopologyView {
         name: deployment.name.to_string(),
@@ -143,12 +143,9 @@ pub fn view(record: &Record, paths: &TopologyPaths) -> Result<TopologyView, Obse
 fn view_node(
     node: &NodePlan,
     paths: &TopologyPaths,
-    function: impl Fn(&InterfaceName) -> Option<FunctionView>,
+    vf: impl Fn(&InterfaceName) -> Option<VfView>,
 ) -> Result<NodeView, ObserveError> {
-    let found = match engine::open(node)? {
-        Some(netns) => Some(engine::look(&netns, format!("node `{}`", node.name))?),
-        None => None,
-    };
+    let found = engine::look_at(node)?;
     let interfaces = node.interfaces.iter().map(|interface| {
         let link = found
             .as_ref()
@@ -156,14 +153,14 @@ fn view_node(
         let peer = interface.peer.as_ref();
         let peer = peer.map_or_else(|| OUTSIDE.to_owned(), Peer::to_string);
         let view = view_interface(interface.name.as_str(), peer, link);
-        match function(&interface.name) {
-            Some(function) if function.device.is_some() => InterfaceView {
+        match vf(&interface.name) {
+            Some(vf) if vf.device.is_some() => InterfaceView {
                 state: LinkState::Vfio,
-                mac: function.mac,
-                function: Some(function),
+                mac: vf.mac,
+                vf: Some(vf),
                 ..view
             },
-            function => InterfaceView { function, ..view },
+            vf => InterfaceView { vf, ..view },
         }
     });
     Ok(NodeView {
@@ -199,34 +196,25 @@ fn view_interface(
     peer: String,
     link: Option<(&Observation, &ObservedLink)>,
 ) -> InterfaceView {
-    let Some((found, link)) = link else {
-        return InterfaceView {
-            name: name.to_owned(),
-            peer,
-            state: LinkState::Missing,
-            mac: None,
-            mtu: None,
-            altname: None,
-            addresses: Vec::new(),
-            counters: None,
-            function: None,
-        };
-    };
+    let (found, link) = link.unzip();
     InterfaceView {
         name: name.to_owned(),
         peer,
         // Not the operational state: the kernel updates that up to a second later.
-        state: match (link.up, link.carrier) {
-            (false, _) => LinkState::Down,
-            (true, true) => LinkState::Up,
-            (true, false) => LinkState::NoCarrier,
+        state: match link.map(|link| (link.up, link.carrier)) {
+            None => LinkState::Missing,
+            Some((false, _)) => LinkState::Down,
+            Some((true, true)) => LinkState::Up,
+            Some((true, false)) => LinkState::NoCarrier,
         },
-        mac: link.mac,
-        mtu: Some(link.mtu),
-        altname: link.altnames.first().cloned(),
-        addresses: found.addresses_of(link).collect(),
-        counters: Some(link.counters),
-        function: None,
+        mac: link.and_then(|link| link.mac),
+        mtu: link.map(|link| link.mtu),
+        altname: link.and_then(|link| link.altnames.first().cloned()),
+        addresses: found
+            .zip(link)
+            .map_or_else(Vec::new, |(found, link)| found.addresses_of(link).collect()),
+        counters: link.map(|link| link.counters),
+        vf: None,
     }
 }
 
@@ -258,11 +246,7 @@ fn view_host(record: &Record) -> Result<Vec<InterfaceView>, ObserveError> {
     if ends.is_empty() {
         return Ok(Vec::new());
     }
-    let host = Netns::current().map_err(|source| ObserveError::Open {
-        place: "the host".to_owned(),
-        source,
-    })?;
-    let found = engine::look(&host, "the host")?;
+    let found = engine::look_at_host()?;
     let view = ends.into_iter().map(|end| {
         let peer = peers
             .get(end.interface.as_str())

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 pub mod diagnostic;
 pub mod engine;
+pub mod error;
 pub mod failure;
 pub mod generate;
 pub mod graph;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pinwire::cli::Cli;
-use pinwire::command;
+use pinwire::{command, failure};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -14,10 +14,7 @@ fn main() -> ExitCode {
     log(cli.verbose);
     match command::run(cli) {
         Ok(code) => code,
-        Err(failure) => {
-            failure.report();
-            failure.code()
-        }
+        Err(error) => failure::report(&error),
     }
 }
 

@@ -35,10 +35,7 @@ pub(crate) fn read_pods(source: Source, report: &mut Report) -> Vec<PodDocument>
     let documents = match parse::parse(report.sources().text(number), number) {
         Ok(documents) => documents,
         Err(error) => {
-            let place = Place::new(number, error.range);
-            report
-                .error(place, error.message)
-                .hint_if(error.hint.map(str::to_owned));
+            report.syntax_error(Place::new(number, error.range.clone()), error);
             return Vec::new();
         }
     };

@@ -38,6 +38,16 @@ pub fn table<const N: usize>(
     writeln!(out, "{}", table.trim_fmt())
 }
 
+/// A value, or a dash for none.
+pub fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// A row of dashes.
+pub fn dashes<const N: usize>() -> [String; N] {
+    std::array::from_fn(|_| "-".to_owned())
+}
+
 /// A number and what is counted, in the plural where there is not one of it.
 pub fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

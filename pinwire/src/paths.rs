@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use pinwire_wiring::name::{NodeName, TopologyName};
-use sha2::{Digest, Sha256};
+
+use crate::image::Digest;
 
 /// The default directory of state.
 pub const STATE: &str = "/run/pinwire";
@@ -49,9 +50,8 @@ impl Roots {
         if self.state == Path::new(STATE) {
             return "/pinwire".to_owned();
         }
-        let digest = Sha256::digest(self.state.as_os_str().as_encoded_bytes());
-        let [a, b, c, d] = [digest[0], digest[1], digest[2], digest[3]];
-        format!("/pinwire-{a:02x}{b:02x}{c:02x}{d:02x}")
+        let digest = Digest::of(self.state.as_os_str().as_encoded_bytes());
+        format!("/pinwire-{}", &digest.hex()[..8])
     }
 
     /// The places of one topology.

@@ -63,30 +63,15 @@ fn read(source: Result<Source, Box<Diagnostic>>) -> Result<Pools, Vec<Diagnostic
 
 /// The one document of the file.
 fn document(number: u32, report: &mut Report) -> Option<Tree> {
-    match parse::parse(report.sources().text(number), number) {
-        Err(error) => {
-            report
-                .error(Place::new(number, error.range), error.message)
-                .hint_if(error.hint.map(str::to_owned));
-            None
-        }
-        Ok(mut documents) => {
-            if let Some(second) = documents.get(1) {
-                report.error(
-                    second.place,
-                    "pools are one YAML document, and this is a second one",
-                );
-                return None;
-            }
-            let document = documents.pop();
-            if document.is_none() {
-                report
-                    .error(Place::new(number, 0..0), "the file is empty")
-                    .hint("write `pools:`, and below it each pool by its name");
-            }
-            document
-        }
+    let documents = parse::parse(report.sources().text(number), number);
+    let at = |range| Place::new(number, range);
+    let document = report.only(documents, "pools are", at)?;
+    if document.is_none() {
+        report
+            .error(at(0..0), "the file is empty")
+            .hint("write `pools:`, and below it each pool by its name");
     }
+    document
 }
 
 fn pools(tree: &Tree, report: &mut Report) -> Option<Pools> {

@@ -12,6 +12,7 @@ use pinwire_wiring::name::TopologyName;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::error::FileError;
 use crate::paths::{Roots, TopologyPaths};
 use crate::plan::Deployment;
 
@@ -40,38 +41,20 @@ pub enum State {
 
 /// Why a record or lock could not be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum RecordError {
-    /// The file could not be read or written.
-    #[error("cannot {verb} `{}`", path.display())]
-    File {
-        /// What was tried.
-        verb: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file or directory cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file is not a record.
     #[error("`{}` is damaged; `pinwire down --name` of its topology removes what is left", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: serde_json::Error,
     },
     /// The record was written by another version.
     #[error("`{}` has layout {found}, this version of pinwire reads {LAYOUT}; take the topology down with the version that made it", path.display())]
-    Layout {
-        /// The file.
-        path: PathBuf,
-        /// Its layout.
-        found: u32,
-    },
-}
-
-fn failed(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecordError {
-    let path = path.to_owned();
-    move |source| RecordError::File { verb, path, source }
+    Layout { path: PathBuf, found: u32 },
 }
 
 impl Record {
@@ -93,7 +76,7 @@ impl Record {
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path)(error)),
+            Err(error) => return Err(FileError::on("read", &path)(error).into()),
         };
         let damaged = |source| RecordError::Damaged {
             path: path.clone(),
@@ -125,7 +108,7 @@ impl Record {
             file.persist(&path)?;
             Ok(())
         };
-        write().map_err(failed("write", &path))
+        Ok(write().map_err(FileError::on("write", &path))?)
     }
 }
 
@@ -152,11 +135,11 @@ pub fn locked(roots: &Roots) -> Result<Vec<TopologyName>, RecordError> {
 fn names_in(directory: &Path) -> Result<Vec<TopologyName>, RecordError> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed("list", directory))?,
+        entries => entries.map_err(FileError::on("list", directory))?,
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(failed("list", directory))?.file_name();
+        let name = entry.map_err(FileError::on("list", directory))?.file_name();
         names.extend(
             name.to_str()
                 .and_then(|name| name.parse::<TopologyName>().ok()),
@@ -165,10 +148,10 @@ fn names_in(directory: &Path) -> Result<Vec<TopologyName>, RecordError> {
     Ok(names)
 }
 
-/// The exclusive right to change one topology, held until dropped or the process ends.
+/// The exclusive right to change one topology, held until dropped or the process ends: closing the file lets go of the lock.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    _file: File,
     path: PathBuf,
 }
 
@@ -180,19 +163,21 @@ impl Lock {
     pub fn try_take(paths: &TopologyPaths) -> Result<Result<Self, u32>, RecordError> {
         let path = &paths.lock;
         let directory = path.parent().unwrap_or(path);
-        fs::create_dir_all(directory).map_err(failed("create", directory))?;
+        fs::create_dir_all(directory).map_err(FileError::on("create", directory))?;
         loop {
-            let mut file = Self::open(path).map_err(failed("open", path))?;
+            let mut file = Self::open(path).map_err(FileError::on("open", path))?;
             match file.try_lock() {
                 Ok(()) if Self::is_current(&file, path) => {
-                    Self::sign(&mut file).map_err(failed("write", path))?;
+                    Self::sign(&mut file).map_err(FileError::on("write", path))?;
                     let path = path.clone();
-                    return Ok(Ok(Self { file, path }));
+                    return Ok(Ok(Self { _file: file, path }));
                 }
                 // The last holder removed the file between our open and our lock: take the new one.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Err(Self::holder(&mut file))),
-                Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(FileError::on("lock", path)(error).into());
+                }
             }
         }
     }
@@ -227,7 +212,7 @@ impl Lock {
     /// # Errors
     /// [`RecordError::File`] where the file cannot be removed.
     pub fn remove(self) -> Result<(), RecordError> {
-        fs::remove_file(&self.path).map_err(failed("remove", &self.path))
+        Ok(fs::remove_file(&self.path).map_err(FileError::on("remove", &self.path))?)
     }
 
     fn open(path: &Path) -> io::Result<File> {
@@ -257,12 +242,5 @@ impl Lock {
             .ok()
             .and_then(|_| text.trim().parse().ok())
             .unwrap_or(0)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing the file lets go of the lock as well; this only says so.
-        let _ = self.file.unlock();
     }
 }

@@ -13,6 +13,7 @@ use crate::topology;
 
 /// Why a target is none.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TargetError {
     /// The manifest that was to name it is wrong.
     #[error("the manifest is wrong")]
@@ -23,32 +24,25 @@ pub enum TargetError {
     /// No topology of that name is up.
     #[error("no topology `{name}` is up; {}", running(known))]
     NoTopology {
-        /// The name.
         name: String,
-        /// Those that are up.
         known: Vec<TopologyName>,
     },
     /// The name cannot be a topology's, and no file has it.
     #[error("there is no file `{target}`, and it cannot be the name of a topology: {reason}")]
     NoFile {
-        /// What was given.
         target: String,
         /// Why it is no name.
         reason: String,
     },
     /// Several topologies are up and none was named.
     #[error("{} topologies are up: name one of {}", known.len(), listed(known))]
-    Ambiguous {
-        /// Those that are up.
-        known: Vec<TopologyName>,
-    },
+    Ambiguous { known: Vec<TopologyName> },
     /// The node is in several topologies.
     #[error(
         "node `{node}` is in the topologies {}: write TOPOLOGY/{node}",
         listed(known)
     )]
     AmbiguousNode {
-        /// The node.
         node: String,
         /// The topologies that have it.
         known: Vec<TopologyName>,
@@ -56,7 +50,6 @@ pub enum TargetError {
     /// No such node.
     #[error("there is no node `{node}` in {}{}", listed(topologies), suggestion(similar.as_ref()))]
     NoNode {
-        /// The node.
         node: String,
         /// The topologies that were searched.
         topologies: Vec<TopologyName>,
@@ -66,11 +59,9 @@ pub enum TargetError {
     /// No such container, or several and none was named.
     #[error("{} in node `{node}`: it has {}", container.as_ref().map_or("name a container with --container".to_owned(), |name| format!("there is no container `{name}`")), if known.is_empty() { "none (its topology was brought up with --nodes namespace)".to_owned() } else { known.join(", ") })]
     NoContainer {
-        /// The node.
         node: String,
         /// The container that was named.
         container: Option<String>,
-        /// Those that there are.
         known: Vec<String>,
     },
     /// The record of a topology cannot be used.

@@ -1,9 +1,8 @@
 //! The virtual functions of this host by the names that people call them, and what keeps one from being changed. The plugin's
 //! inventory knows what there is and who has it; [`change`] has it changed.
 
-use pinwire_wiring::allocation::AllocationError;
-use pinwire_wiring::allocation::inventory;
 use pinwire_wiring::allocation::inventory::{PhysicalReport, VfReport};
+use pinwire_wiring::allocation::{AllocationError, inventory};
 use pinwire_wiring::ledger::{State, StateError};
 use pinwire_wiring::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 use pinwire_wiring::vf::DriverError;
@@ -12,7 +11,7 @@ pub mod change;
 
 /// Where virtual functions are looked up.
 #[derive(Debug)]
-pub struct Functions {
+pub struct HostVfs {
     /// The devices.
     pub sysfs: Sysfs,
     /// Who has which: the state of the CNI plugin, which `up` shares.
@@ -22,7 +21,7 @@ pub struct Functions {
 /// What keeps virtual functions from being looked up or changed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
-pub enum FunctionsError {
+pub enum VfError {
     #[error(transparent)]
     Sysfs(#[from] SysfsError),
     #[error(transparent)]
@@ -39,17 +38,14 @@ pub enum FunctionsError {
     #[error(
         "`{name}` is no virtual function of this host: write its PCI address, its interface, or PF/INDEX; `pinwire vf list` has them all"
     )]
-    NoFunction { name: String },
+    NoVf { name: String },
     #[error("the virtual functions of {physical} are in use: {}", users.join("; "))]
     InUse {
         physical: String,
         users: Vec<String>,
     },
-    #[error("the virtual function {function} is held by {holder}")]
-    Held {
-        function: PciAddress,
-        holder: String,
-    },
+    #[error("the virtual function {vf} is held by {holder}")]
+    Held { vf: PciAddress, holder: String },
     #[error(
         "some virtual functions of {physical} are not at home, so that somebody may use them: {}; --force removes them all the same",
         users.join("; ")
@@ -79,20 +75,20 @@ pub fn title(physical: &PhysicalFunction) -> String {
     }
 }
 
-impl Functions {
+impl HostVfs {
     /// All physical functions with their virtual ones, by address.
     ///
     /// # Errors
-    /// [`FunctionsError::Allocation`].
-    pub fn all(&self) -> Result<Vec<PhysicalReport>, FunctionsError> {
+    /// [`VfError::Plugin`].
+    pub fn all(&self) -> Result<Vec<PhysicalReport>, VfError> {
         Ok(inventory::list(&self.sysfs, &self.state)?)
     }
 
     /// One physical function, by its interface or PCI address, with its virtual ones.
     ///
     /// # Errors
-    /// [`FunctionsError::NoPhysical`], and as [`Self::all`].
-    pub fn physical(&self, name: &str) -> Result<PhysicalReport, FunctionsError> {
+    /// [`VfError::NoPhysical`], and as [`Self::all`].
+    pub fn physical(&self, name: &str) -> Result<PhysicalReport, VfError> {
         let address = self.find_physical(name)?.address;
         Ok(inventory::show(&self.sysfs, &self.state, address)?)
     }
@@ -100,19 +96,19 @@ impl Functions {
     /// One virtual function, by its PCI address, its interface, or `PF/INDEX`.
     ///
     /// # Errors
-    /// [`FunctionsError::NoFunction`], and as [`Self::physical`].
-    pub fn function(&self, name: &str) -> Result<VfReport, FunctionsError> {
-        let function = self.find_function(name)?;
-        let report = inventory::show(&self.sysfs, &self.state, function.physical)?;
-        let mut functions = report.virtual_functions.into_iter();
-        let found = functions.find(|one| one.function.address == function.address);
-        found.ok_or_else(|| FunctionsError::NoFunction {
+    /// [`VfError::NoVf`], and as [`Self::physical`].
+    pub fn vf(&self, name: &str) -> Result<VfReport, VfError> {
+        let vf = self.find_vf(name)?;
+        let report = inventory::show(&self.sysfs, &self.state, vf.physical)?;
+        let mut vfs = report.virtual_functions.into_iter();
+        let found = vfs.find(|one| one.function.address == vf.address);
+        found.ok_or_else(|| VfError::NoVf {
             name: name.to_owned(),
         })
     }
 
     /// The physical function of a name.
-    fn find_physical(&self, name: &str) -> Result<PhysicalFunction, FunctionsError> {
+    fn find_physical(&self, name: &str) -> Result<PhysicalFunction, VfError> {
         let all = self.sysfs.physical_functions()?;
         let address = name.parse::<PciAddress>().ok();
         let named = |one: &&PhysicalFunction| {
@@ -120,14 +116,14 @@ impl Functions {
             address == Some(one.address) || interface.is_some_and(|found| found.name == name)
         };
         let found = all.iter().find(named).cloned();
-        found.ok_or_else(|| FunctionsError::NoPhysical {
+        found.ok_or_else(|| VfError::NoPhysical {
             name: name.to_owned(),
             known: all.iter().map(title).collect(),
         })
     }
 
     /// The virtual function of a name.
-    fn find_function(&self, name: &str) -> Result<VirtualFunction, FunctionsError> {
+    fn find_vf(&self, name: &str) -> Result<VirtualFunction, VfError> {
         if let Some((physical, index)) = name.rsplit_once('/')
             && let Ok(index) = index.parse()
         {
@@ -136,11 +132,11 @@ impl Functions {
         }
         let address = name.parse().ok();
         let address = address.or_else(|| self.sysfs.device_of(name));
-        let function = address.map(|address| self.sysfs.virtual_function(address));
-        match function {
-            Some(Ok(function)) => Ok(function),
+        let vf = address.map(|address| self.sysfs.virtual_function(address));
+        match vf {
+            Some(Ok(vf)) => Ok(vf),
             None | Some(Err(SysfsError::NoDevice(_) | SysfsError::NotVirtual(_))) => {
-                Err(FunctionsError::NoFunction {
+                Err(VfError::NoVf {
                     name: name.to_owned(),
                 })
             }

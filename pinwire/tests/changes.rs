@@ -70,7 +70,7 @@ fn whole(deployment: &Deployment) -> Observed {
             .filter(|end| end.place == *place)
             .map(|end| end.altname.clone())
             .collect(),
-        is_told: true,
+        is_configured: true,
         ..ObservedNode::default()
     };
     let nodes = deployment.nodes.iter().map(|node| {
@@ -104,8 +104,8 @@ fn counts(created: [usize; 3], removed: [usize; 3], namespaces_set: usize) -> Co
         nodes_removed,
         wires_created,
         wires_deleted,
-        functions_attached: 0,
-        functions_detached: 0,
+        vfs_attached: 0,
+        vfs_detached: 0,
         namespaces_set,
         containers_started,
         containers_stopped,
@@ -197,14 +197,14 @@ fn cases() -> Vec<Case> {
         case(
             "address deleted",
             plain(3),
-            |seen| n2(seen).is_told = false,
+            |seen| n2(seen).is_configured = false,
             plain(3),
             counts([0; 3], [0; 3], 1),
         ),
         case(
             "host's address deleted",
             plain(3),
-            |seen| seen.host.is_told = false,
+            |seen| seen.host.is_configured = false,
             plain(3),
             counts([0; 3], [0; 3], 1),
         ),

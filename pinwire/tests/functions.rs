@@ -147,7 +147,7 @@ fn seen(deployment: &Deployment, broken: &[&str]) -> Observed {
         let intact = own.filter(|end| !broken.contains(&&title(end)[..]));
         let seen = ObservedNode {
             altnames: intact.map(|end| end.altname.clone()).collect(),
-            is_told: true,
+            is_configured: true,
             ..ObservedNode::default()
         };
         (node.name.clone(), seen)

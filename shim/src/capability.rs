@@ -1,8 +1,7 @@
 //! Which capabilities a container has: the default set, what a pod adds and drops. Decides only; nothing is dropped here.
 
-use std::fs;
-use std::io;
-
+use caps::CapSet;
+use caps::errors::CapsError;
 use oci_spec::runtime::{Capabilities, Capability};
 
 /// What every container has unless it drops them (the default of Docker and containerd).
@@ -21,17 +20,6 @@ const DEFAULT: [Capability; 14] = [
     Capability::Setpcap,
     Capability::Setuid,
     Capability::SysChroot,
-];
-
-/// All capabilities by their number (linux/capability.h).
-#[rustfmt::skip]
-const BY_NUMBER: [&str; 41] = [
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
-    "CHECKPOINT_RESTORE",
 ];
 
 /// The name of a capability that does not exist.
@@ -69,16 +57,14 @@ pub(crate) fn is_named(names: &[String], capability: Capability) -> bool {
 /// The permitted capabilities of the calling process.
 ///
 /// # Errors
-/// Those of reading `/proc/self/status`.
-pub(crate) fn own() -> io::Result<Capabilities> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
-    let mask = mask
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .ok_or(io::ErrorKind::InvalidData)?;
-    let present =
-        |(bit, name): (usize, &&str)| (mask >> bit & 1 == 1).then(|| name.parse().ok())?;
-    Ok(BY_NUMBER.iter().enumerate().filter_map(present).collect())
+/// Those of capget(2).
+pub(crate) fn own() -> Result<Capabilities, CapsError> {
+    let known = |capability: caps::Capability| {
+        let name = capability.to_string();
+        name.strip_prefix("CAP_")?.parse().ok()
+    };
+    let held = caps::read(None, CapSet::Permitted)?;
+    Ok(held.into_iter().filter_map(known).collect())
 }
 
 #[derive(Default)]
@@ -159,9 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn every_number_has_a_capability() {
-        let names: Result<Capabilities, _> = BY_NUMBER.iter().map(|name| name.parse()).collect();
-        assert_eq!(names.unwrap().len(), BY_NUMBER.len());
+    fn every_capability_has_a_name() {
+        let named = |capability: &caps::Capability| {
+            let name = capability.to_string();
+            name.strip_prefix("CAP_")?.parse::<Capability>().ok()
+        };
+        for capability in &caps::all() {
+            assert!(named(capability).is_some(), "{capability}");
+        }
     }
 
     #[test]

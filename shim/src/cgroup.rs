@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use tree::{collect_processes, delegate, enter, make, remove_tree, subdirectories, write};
 
@@ -210,16 +212,13 @@ impl Cgroup {
         }
     }
 
-    fn kill_process(&self, raw: i32) -> Result<(), CgroupError> {
-        let Some(pid) = Pid::from_raw(raw) else {
-            return Ok(());
-        };
-        match kill_process(pid, Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(CgroupError::Kill {
-                pid: raw,
+    fn kill_process(&self, pid: i32) -> Result<(), CgroupError> {
+        match kill(Pid::from_raw(pid), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(CgroupError::Kill {
+                pid,
                 path: self.path.clone(),
-                source: error.into(),
+                source: errno.into(),
             }),
         }
     }

@@ -28,15 +28,11 @@ use crate::user::Identity;
 
 /// A container that cannot be made or started.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ContainerError {
     /// The configuration cannot be written.
     #[error("failed to write the configuration {}", path.display())]
-    Configuration {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Configuration { path: PathBuf, source: io::Error },
     /// There is no pipe.
     #[error("failed to make a pipe (pipe2)")]
     Pipe(#[source] io::Error),
@@ -49,7 +45,7 @@ pub enum ContainerError {
     /// It was made, but has no process.
     #[error("libcontainer names no process of the container")]
     NoProcess,
-    /// Its process cannot be told.
+    /// Its process cannot be identified.
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// libcontainer cannot start it.
@@ -63,12 +59,7 @@ pub enum ContainerError {
     Ended(String),
     /// Its program cannot be executed.
     #[error("failed to execute `{program}` in the container (execve)")]
-    Execute {
-        /// The program.
-        program: String,
-        /// Why.
-        source: io::Error,
-    },
+    Execute { program: String, source: io::Error },
     /// Its process cannot be confined.
     #[error("failed to confine the container's process (setrlimit, seccomp, capset)")]
     Confine(#[source] io::Error),

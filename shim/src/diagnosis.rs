@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::sync::Arc;
 
-use rustix::fs::{OFlags, fcntl_setfl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -26,8 +26,8 @@ impl Recorder {
     pub(crate) fn new() -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         // Rather lose a message than wait for room.
-        fcntl_setfl(&reader, OFlags::NONBLOCK)?;
-        fcntl_setfl(&writer, OFlags::NONBLOCK)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(Self {
             reader,
             writer: Arc::new(writer),

@@ -8,22 +8,25 @@ mod inside;
 mod relay;
 
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, WaitOptions};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::channel::Channel;
 use crate::container::ContainerError;
+use crate::directory::Directory;
 use crate::failure::Failure;
 use crate::launch::Report;
-use crate::process::{ProcessError, Started, State};
+use crate::process::{self, ProcessError, Started, State};
 use crate::rootfs::{self, RootfsError};
 use crate::spec::{self, Confinement};
+use crate::step::step;
 use crate::syscall;
 use crate::user::UserError;
+
+pub use crate::step::StepError;
 
 use inside::Message;
 use relay::Relay;
@@ -53,6 +56,7 @@ pub struct ExecRequest {
 
 /// A command that cannot be run.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ExecError {
     /// There is nothing to run.
     #[error("there is no command")]
@@ -65,20 +69,10 @@ pub enum ExecError {
     Process(#[from] ProcessError),
     /// What the container is confined to cannot be read.
     #[error("failed to read {}", path.display())]
-    Confinement {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Confinement { path: PathBuf, source: io::Error },
     /// The container's root directory cannot be opened.
     #[error("failed to open the root directory of process {pid} (open)")]
-    Root {
-        /// The container's first process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    Root { pid: i32, source: io::Error },
     /// The container's accounts cannot be read.
     #[error(transparent)]
     Rootfs(#[from] RootfsError),
@@ -86,26 +80,14 @@ pub enum ExecError {
     #[error(transparent)]
     User(#[from] UserError),
     /// A step on this side of the container.
-    #[error("failed to {step}")]
-    Step {
-        /// What was tried, with its system call.
-        step: &'static str,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Step(#[from] StepError),
     /// A step on the container's side.
     #[error("failed to enter the container")]
     Inside(#[source] Failure),
     /// The program cannot be executed.
     #[error(transparent)]
     Launch(#[from] ContainerError),
-}
-
-fn step<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> ExecError {
-    move |error| ExecError::Step {
-        step,
-        source: error.into(),
-    }
 }
 
 /// Runs the command and returns its exit status: 128 and the signal's number where it was killed by one. Signals that
@@ -125,7 +107,7 @@ pub fn exec(request: &ExecRequest) -> Result<i32, ExecError> {
     let mut relay = Relay::new().map_err(step("take over signals (signalfd)"))?;
     let (near, far) = Channel::pair().map_err(step("make a pair of sockets (socketpair)"))?;
     let (mut report, writer) = io::pipe().map_err(step("make a pipe (pipe2)"))?;
-    let entry = inside::Entry {
+    let entry = inside::Entrance {
         request,
         container: &container,
         confinement: &confinement,
@@ -152,7 +134,9 @@ pub fn exec(request: &ExecRequest) -> Result<i32, ExecError> {
     relay
         .run(request.stdin, command)
         .map_err(step("relay to the command (poll)"))?;
-    child.wait().map_err(step("wait for the command (waitpid)"))
+    Ok(child
+        .wait()
+        .map_err(step("wait for the command (waitpid)"))?)
 }
 
 /// What the command is confined to: what the container is, but for what the request changes.
@@ -180,17 +164,10 @@ fn confinement(request: &ExecRequest) -> Result<Confinement, ExecError> {
 }
 
 /// The container's root directory.
-fn root(started: Started) -> Result<OwnedFd, ExecError> {
-    let path = format!("/proc/{}/root", started.pid);
-    let root = rustix::fs::open(
-        path,
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|error| ExecError::Root {
-        pid: started.pid,
-        source: error.into(),
-    })?;
+fn root(started: Started) -> Result<Directory, ExecError> {
+    let pid = started.pid;
+    let root = Directory::open(format!("/proc/{pid}/root"))
+        .map_err(|source| ExecError::Root { pid, source })?;
     // The pid may have become another process's before it was opened, but not after.
     if started.state() == State::Running {
         Ok(root)
@@ -204,31 +181,16 @@ struct Child(Option<Pid>);
 
 impl Child {
     fn wait(mut self) -> io::Result<i32> {
-        let Some(pid) = self.0.take() else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        exit_status(pid)
+        let child = self.0.take();
+        child.map_or(Err(io::ErrorKind::NotFound.into()), process::wait)
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if let Some(pid) = self.0 {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            let _ = exit_status(pid);
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = process::wait(pid);
         }
     }
-}
-
-/// Waits for a child; 128 and the signal's number where it was killed.
-fn exit_status(pid: Pid) -> io::Result<i32> {
-    let status =
-        rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;
-    let status = status.map(|(_, status)| status);
-    let code = status.and_then(|status| {
-        status
-            .exit_status()
-            .or_else(|| status.terminating_signal().map(|signal| 128 + signal))
-    });
-    code.ok_or_else(|| io::Error::other("waitpid returned no status"))
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 use crate::container::{ContainerError, keep_capabilities};
 use crate::seccomp::Filter;
@@ -23,11 +23,11 @@ pub(crate) enum Report {
 
 impl Report {
     fn write(self, pipe: impl AsFd) {
-        let _ = rustix::io::write(pipe, &[self as u8]);
+        let _ = nix::unistd::write(pipe, &[self as u8]);
     }
 
     fn fail(pipe: impl AsFd, error: &io::Error) {
-        let _ = rustix::io::write(
+        let _ = nix::unistd::write(
             pipe,
             &error.raw_os_error().unwrap_or(libc::EINVAL).to_ne_bytes(),
         );
@@ -51,7 +51,7 @@ impl Report {
     }
 }
 
-/// Confines the calling process and executes `args`; returns only to say why not, which `report` is told too.
+/// Confines the calling process and executes `args`; returns only to say why not, as `report` does too.
 pub(crate) fn launch(args: &[String], confinement: &Confinement, report: &OwnedFd) -> io::Error {
     Report::Confining.write(report);
     let error = match confine(confinement) {
@@ -68,11 +68,7 @@ pub(crate) fn launch(args: &[String], confinement: &Confinement, report: &OwnedF
 fn confine(confinement: &Confinement) -> io::Result<()> {
     reset_signals();
     if confinement.locks_memory {
-        let unlimited = Rlimit {
-            current: None,
-            maximum: None,
-        };
-        setrlimit(Resource::Memlock, unlimited)?;
+        setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)?;
     }
     // The filter first: it asks for SYS_ADMIN, and leaves capset(2) and prctl(2) allowed.
     if confinement.seccomp {

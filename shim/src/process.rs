@@ -5,7 +5,10 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::retry_on_intr;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid,
+};
 use serde::{Deserialize, Serialize};
 
 /// The first process of a started container, as the host sees it.
@@ -19,39 +22,20 @@ pub struct Started {
 
 /// What cannot be learnt of a process.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ProcessError {
     /// `/proc/PID/stat` cannot be read.
     #[error("failed to read /proc/{pid}/stat")]
-    Stat {
-        /// The process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    Stat { pid: i32, source: io::Error },
     /// `/proc/PID/stat` is not as `proc_pid_stat(5)` says.
     #[error("/proc/{pid}/stat is malformed: `{text}`")]
-    Malformed {
-        /// The process.
-        pid: i32,
-        /// What it holds.
-        text: String,
-    },
+    Malformed { pid: i32, text: String },
     /// The process cannot be referred to.
     #[error("failed to open a pidfd of process {pid} (pidfd_open)")]
-    Open {
-        /// The process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    Open { pid: i32, source: io::Error },
     /// The process cannot be signalled.
     #[error("failed to signal process {pid} (pidfd_send_signal)")]
-    Signal {
-        /// The process.
-        pid: i32,
-        /// Why.
-        source: io::Error,
-    },
+    Signal { pid: i32, source: io::Error },
 }
 
 /// Whether the process of a container still runs.
@@ -91,18 +75,12 @@ impl Started {
     /// # Errors
     /// [`ProcessError::Open`] for any failure but ESRCH.
     pub fn pidfd(&self) -> Result<Option<OwnedFd>, ProcessError> {
-        let Some(pid) = Pid::from_raw(self.pid) else {
-            return Ok(None);
-        };
-        let fd = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(fd) => fd,
-            Err(rustix::io::Errno::SRCH) => return Ok(None),
-            Err(error) => {
-                return Err(ProcessError::Open {
-                    pid: self.pid,
-                    source: error.into(),
-                });
-            }
+        let fd = match open_pidfd(self.pid) {
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
+            fd => fd.map_err(|source| ProcessError::Open {
+                pid: self.pid,
+                source,
+            })?,
         };
         // The pidfd holds whichever process had the pid then: only now does the start time tell which one.
         Ok((self.state() == State::Running).then_some(fd))
@@ -121,6 +99,30 @@ impl Started {
             }),
         }
     }
+}
+
+/// A pidfd of whatever process has this pid now.
+///
+/// # Errors
+/// Those of `pidfd_open(2)`.
+pub(crate) fn open_pidfd(pid: i32) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// Waits for the end of a child; its exit status as a shell reports it: 128 and the signal's number where it was killed.
+///
+/// # Errors
+/// Those of waitpid(2).
+pub(crate) fn wait(child: nix::unistd::Pid) -> io::Result<i32> {
+    let child = Pid::from_raw(child.as_raw());
+    // Not nix's, which takes an end by a real-time signal for an error.
+    let ended = retry_on_intr(|| waitpid(child, WaitOptions::empty()))?;
+    let code = ended.and_then(|(_, status)| {
+        let killed = status.terminating_signal();
+        status.exit_status().or(killed.map(|signal| 128 + signal))
+    });
+    code.ok_or_else(|| io::Error::other("waitpid returned no status"))
 }
 
 fn stat(pid: i32) -> io::Result<String> {

@@ -5,16 +5,17 @@
 mod error;
 mod names;
 
-use std::ffi::CString;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
+use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::sys::statfs::{FsType, MSDOS_SUPER_MAGIC, NFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, statfs};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::directory::Directory;
 use crate::user::Accounts;
 
 pub use error::RootfsError;
@@ -28,7 +29,7 @@ const ACCOUNTS_MAX: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Rootfs {
     target: PathBuf,
-    directory: OwnedFd,
+    directory: Directory,
     mounted: bool,
 }
 
@@ -52,18 +53,17 @@ impl Rootfs {
         // Into the writable layer before it is mounted: no file of the image is copied up, no mount is needed.
         write_names(&upper, names)?;
         mount_overlay(layers, &upper, &work, target)?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::open(target, flags, Mode::empty()) {
+        match Directory::open(target) {
             Ok(directory) => Ok(Self {
                 target: target.to_owned(),
                 directory,
                 mounted: true,
             }),
-            Err(error) => {
+            Err(source) => {
                 let _ = unmount(target);
                 Err(RootfsError::Open {
                     path: "/".into(),
-                    source: error.into(),
+                    source,
                 })
             }
         }
@@ -91,24 +91,19 @@ impl Rootfs {
             path: path.to_owned(),
             source: errno.into(),
         };
-        let mut parent = open_in(
-            &self.directory,
-            Path::new("/"),
-            OFlags::PATH | OFlags::DIRECTORY,
-        )
-        .map_err(error)?;
+        let open = |path: &Path| open_in(&self.directory, path, OFlags::PATH | OFlags::DIRECTORY);
+        let mut parent = open(Path::new("/")).map_err(error)?;
         let mut done = PathBuf::from("/");
         for component in path.components() {
             let Component::Normal(name) = component else {
                 continue;
             };
             done.push(name);
-            parent = match open_in(&self.directory, &done, OFlags::PATH | OFlags::DIRECTORY) {
+            parent = match open(&done) {
                 Err(rustix::io::Errno::NOENT) => {
                     rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))
                         .map_err(error)?;
-                    open_in(&self.directory, &done, OFlags::PATH | OFlags::DIRECTORY)
-                        .map_err(error)?
+                    open(&done).map_err(error)?
                 }
                 result => result.map_err(error)?,
             };
@@ -152,73 +147,53 @@ fn mount_overlay(
         return Err(RootfsError::NoLayers);
     }
     // overlayfs wants the highest first.
-    let lower_fds = layers
+    let lower = layers
         .iter()
         .rev()
-        .map(|layer| Shortcut::to(layer))
+        .map(|layer| open_layer(layer))
         .collect::<Result<Vec<_>, _>>()?;
-    let lower: Vec<_> = lower_fds.iter().map(Shortcut::path).collect();
-    let (upper_fd, work_fd) = (Shortcut::to(upper)?, Shortcut::to(work)?);
+    let (upper_directory, work) = (open_layer(upper)?, open_layer(work)?);
+    let path = |directory: &Directory| directory.path().display().to_string();
     // Volatile: what a node wrote need not survive a crash of the host, and unmounting does not wait for the disk.
     let options = format!(
         "lowerdir={},upperdir={},workdir={},volatile",
-        lower.join(":"),
-        upper_fd.path(),
-        work_fd.path()
+        lower.iter().map(path).collect::<Vec<_>>().join(":"),
+        path(&upper_directory),
+        path(&work)
     );
-    let mounted = CString::new(options)
-        .map_err(io::Error::other)
-        .and_then(|options| {
-            // No device of the image or of the writable layer is ever opened: a container's devices are in its /dev.
-            Ok(rustix::mount::mount(
-                "pinwire",
-                target,
-                "overlay",
-                MountFlags::NODEV,
-                Some(options.as_c_str()),
-            )?)
-        });
-    mounted.map_err(|source| RootfsError::Mount {
+    // No device of the image or of the writable layer is ever opened: a container's devices are in its /dev.
+    let (name, kind, flags) = (Some("pinwire"), Some("overlay"), MsFlags::MS_NODEV);
+    let mounted = nix::mount::mount(name, target, kind, flags, Some(options.as_str()));
+    mounted.map_err(|errno| RootfsError::Mount {
         upper: upper.to_owned(),
         filesystem: filesystem(upper),
+        source: errno.into(),
+    })
+}
+
+/// By their descriptors: the options of a mount must fit in a page, and a comma or colon in a path would end it there.
+fn open_layer(path: &Path) -> Result<Directory, RootfsError> {
+    Directory::open(path).map_err(|source| RootfsError::Layer {
+        path: path.to_owned(),
         source,
     })
 }
 
-/// A directory by its open descriptor: the options of a mount must fit in a page, and a comma or colon in a path would end
-/// it there.
-struct Shortcut(OwnedFd);
-
-impl Shortcut {
-    fn to(path: &Path) -> Result<Self, RootfsError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty());
-        Ok(Self(fd.map_err(|error| RootfsError::Layer {
-            path: path.to_owned(),
-            source: error.into(),
-        })?))
-    }
-
-    fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd())
-    }
-}
-
 /// The name of the filesystem that a path is on, as far as it is one that refuses to hold a writable layer.
 fn filesystem(path: &Path) -> String {
-    match rustix::fs::statfs(path).map(|statfs| i128::from(statfs.f_type)) {
-        Ok(0x794c_7630) => "overlayfs".into(),
-        Ok(0x6969) => "NFS".into(),
-        Ok(0x4d44) => "FAT".into(),
-        Ok(number) => format!("a filesystem of type {number:#x} (statfs(2))"),
+    match statfs(path).map(|statfs| statfs.filesystem_type()) {
+        Ok(OVERLAYFS_SUPER_MAGIC) => "overlayfs".into(),
+        Ok(NFS_SUPER_MAGIC) => "NFS".into(),
+        Ok(MSDOS_SUPER_MAGIC) => "FAT".into(),
+        Ok(FsType(number)) => format!("a filesystem of type {number:#x} (statfs(2))"),
         Err(_) => "an unknown filesystem".into(),
     }
 }
 
 fn unmount(target: &Path) -> Result<(), RootfsError> {
-    rustix::mount::unmount(target, UnmountFlags::DETACH).map_err(|error| RootfsError::Unmount {
+    umount2(target, MntFlags::MNT_DETACH).map_err(|errno| RootfsError::Unmount {
         path: target.to_owned(),
-        source: error.into(),
+        source: errno.into(),
     })
 }
 
@@ -226,14 +201,14 @@ fn unmount(target: &Path) -> Result<(), RootfsError> {
 ///
 /// # Errors
 /// [`RootfsError::Open`].
-pub(crate) fn accounts(root: &OwnedFd) -> Result<Accounts, RootfsError> {
+pub(crate) fn accounts(root: &Directory) -> Result<Accounts, RootfsError> {
     Ok(Accounts {
         passwd: read_in(root, "/etc/passwd")?,
         group: read_in(root, "/etc/group")?,
     })
 }
 
-fn read_in(root: &OwnedFd, path: &str) -> Result<String, RootfsError> {
+fn read_in(root: &Directory, path: &str) -> Result<String, RootfsError> {
     let error = |source| RootfsError::Open {
         path: path.into(),
         source,
@@ -250,7 +225,7 @@ fn read_in(root: &OwnedFd, path: &str) -> Result<String, RootfsError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn open_in(root: &OwnedFd, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+fn open_in(root: &Directory, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat2(
         root,
         path,
@@ -276,7 +251,7 @@ mod tests {
             root.path().join("etc/group2"),
         )
         .unwrap();
-        let fd = rustix::fs::open(root.path(), OFlags::PATH, Mode::empty()).unwrap();
+        let fd = Directory::open(root.path()).unwrap();
         let accounts = accounts(&fd).unwrap();
         assert_eq!(accounts.passwd, "web:x:33:33:::\n");
         assert_eq!(accounts.group, "", "absent");

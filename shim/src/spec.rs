@@ -88,6 +88,7 @@ pub struct Parts<'a> {
 
 /// A workload that cannot be configured.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SpecError {
     /// Neither pod nor image says what to run.
     #[error("there is no command: neither the pod nor the image has one")]
@@ -98,9 +99,7 @@ pub enum SpecError {
     /// A value that the specification's types refuse.
     #[error("failed to describe the container's {part}")]
     Describe {
-        /// Which part.
         part: &'static str,
-        /// Why.
         source: OciSpecError,
     },
 }

@@ -31,17 +31,16 @@ pub struct Target {
 /// What went wrong with one container.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {step} the container `{id}`")]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub struct StopError {
-    /// The container.
     pub id: String,
-    /// What was tried.
     pub step: &'static str,
-    /// Why.
     pub source: StopCause,
 }
 
 /// Why a container cannot be stopped or removed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StopCause {
     /// Its process.
     #[error(transparent)]
@@ -54,12 +53,7 @@ pub enum StopCause {
     Wait(#[source] io::Error),
     /// One of its directories.
     #[error("failed to remove {}", path.display())]
-    Remove {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Remove { path: PathBuf, source: io::Error },
 }
 
 /// Sends SIGTERM to all, gives all together `grace` to end, kills those that have not, and removes control groups and

@@ -7,10 +7,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rustix::process::Pid;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd::Pid;
 
 /// Forks; the child runs `body` and exits with what it returns, 101 after a panic. Returns the child's pid.
 ///
@@ -33,14 +35,13 @@ pub(crate) fn fork(body: impl FnOnce() -> i32) -> io::Result<Pid> {
 /// EAGAIN and ENOMEM of fork(2).
 pub(crate) fn fork_again(body: impl FnOnce() -> i32) -> io::Result<Pid> {
     // SAFETY: there is one thread, so that the child is a whole copy of the process and may run any code.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
+    match Errno::result(unsafe { libc::fork() })? {
         0 => {
             let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(101);
             // SAFETY: ends the process at once: no destructor and no exit handler of the parent's runs twice.
             unsafe { libc::_exit(code) }
         }
-        pid => Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork returned no pid")),
+        pid => Ok(Pid::from_raw(pid)),
     }
 }
 
@@ -96,25 +97,8 @@ pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
             &raw const program,
         )
     };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
-}
-
-/// Makes the terminal the controlling one of the calling session leader (`ioctl_tty(2)`, TIOCSCTTY).
-///
-/// # Errors
-/// EPERM where the caller leads no session or the terminal belongs to another.
-pub(crate) fn set_controlling_terminal(terminal: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: TIOCSCTTY takes an integer and no pointer.
-    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0) };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    Errno::result(result)?;
+    Ok(())
 }
 
 /// Closes all descriptors but the standard streams and `fd`, which becomes 3. For a fresh child, in which no other owner of
@@ -126,17 +110,12 @@ pub(crate) fn close_all_but(fd: OwnedFd) -> io::Result<OwnedFd> {
     const FIRST: i32 = 3;
     let raw = fd.into_raw_fd();
     // SAFETY: whatever owned 3 in the parent is not used in this child.
-    if raw != FIRST && unsafe { libc::dup2(raw, FIRST) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    Errno::result(unsafe { libc::dup2(raw, FIRST) })?;
     // SAFETY: whatever owned these descriptors in the parent is not used in this child.
-    if unsafe { libc::syscall(libc::SYS_close_range, FIRST + 1, u32::MAX, 0) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    let flag = rustix::io::FdFlags::CLOEXEC;
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, FIRST + 1, u32::MAX, 0) })?;
     // SAFETY: 3 is open, and this is its only owner.
     let fd = unsafe { OwnedFd::from_raw_fd(FIRST) };
-    rustix::io::fcntl_setfd(&fd, flag)?;
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(fd)
 }
 
@@ -154,25 +133,8 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
             libc::CLOSE_RANGE_CLOEXEC,
         )
     };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
-}
-
-/// Makes `fd` also known as `target`, whatever that was (dup2(2)): for the standard streams, which have no owner.
-///
-/// # Errors
-/// Those of dup2(2).
-pub(crate) fn duplicate_onto(fd: BorrowedFd<'_>, target: i32) -> io::Result<()> {
-    // SAFETY: `target` is a standard stream, which no `OwnedFd` of this crate holds.
-    let result = unsafe { libc::dup2(fd.as_raw_fd(), target) };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    Errno::result(result)?;
+    Ok(())
 }
 
 /// The fields of `union bpf_attr` (linux/bpf.h) that loading a program sets; the rest is zero.
@@ -219,10 +181,7 @@ pub(crate) fn load_device_program(instructions: &[u64]) -> io::Result<OwnedFd> {
     let size = size_of::<LoadAttribute>();
     // SAFETY: the attribute and what it points to outlive the call, and the kernel is told their sizes.
     let fd = unsafe { libc::syscall(libc::SYS_bpf, PROGRAM_LOAD, &raw const attribute, size) };
-    let fd = i32::try_from(fd)
-        .ok()
-        .filter(|&fd| fd >= 0)
-        .ok_or_else(io::Error::last_os_error)?;
+    let fd = i32::try_from(Errno::result(fd)?).map_err(io::Error::other)?;
     // SAFETY: the kernel has just opened it for this process, close-on-exec.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -234,11 +193,11 @@ const ATTACH_DEVICE: u32 = 6;
 ///
 /// # Errors
 /// Those of bpf(2).
-pub(crate) fn attach_device_program(program: &OwnedFd, group: &OwnedFd) -> io::Result<()> {
+pub(crate) fn attach_device_program(program: &OwnedFd, group: &impl AsFd) -> io::Result<()> {
     const PROGRAM_ATTACH: libc::c_long = 8;
     const ALLOW_MULTIPLE: u32 = 2;
     let attribute = AttachAttribute {
-        target: group.as_raw_fd().unsigned_abs(),
+        target: group.as_fd().as_raw_fd().unsigned_abs(),
         program: program.as_raw_fd().unsigned_abs(),
         attach_type: ATTACH_DEVICE,
         flags: ALLOW_MULTIPLE,
@@ -247,9 +206,6 @@ pub(crate) fn attach_device_program(program: &OwnedFd, group: &OwnedFd) -> io::R
     // SAFETY: the attribute outlives the call, and the kernel is told its size.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, PROGRAM_ATTACH, &raw const attribute, size) };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    Errno::result(result)?;
+    Ok(())
 }

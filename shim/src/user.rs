@@ -18,7 +18,7 @@ pub struct Identity {
     pub home: String,
 }
 
-/// A user that cannot be told.
+/// A user that the image does not know.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UserError {
     /// The image has no such user.
@@ -38,7 +38,7 @@ pub struct Accounts {
     pub group: String,
 }
 
-struct Entry<'a> {
+struct Account<'a> {
     name: &'a str,
     uid: u32,
     gid: u32,
@@ -92,7 +92,7 @@ impl Accounts {
         })
     }
 
-    fn find(&self, name: &str) -> Option<Entry<'_>> {
+    fn find(&self, name: &str) -> Option<Account<'_>> {
         let uid = if name.is_empty() {
             Some(0)
         } else {
@@ -104,12 +104,12 @@ impl Accounts {
             .or_else(|| self.entries().find(|entry| Some(entry.uid) == uid))
     }
 
-    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    fn entries(&self) -> impl Iterator<Item = Account<'_>> {
         self.passwd.lines().filter_map(|line| {
             let mut fields = line.split(':');
             let name = fields.next()?;
             let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
-            Some(Entry {
+            Some(Account {
                 name,
                 uid,
                 gid,

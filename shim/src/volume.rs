@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use oci_spec::OciSpecError;
 use oci_spec::runtime::MountBuilder;
 
@@ -26,37 +27,24 @@ pub(crate) enum VolumeError {
     /// The directory of a volume cannot be made.
     #[error("failed to make the directory {} of the volume `{volume}` (mkdir)", path.display())]
     Directory {
-        /// The volume.
         volume: String,
-        /// Its directory.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A volume in memory would be on disk.
     #[error("the volume `{volume}` is to be in memory, but {} is not on a tmpfs", path.display())]
-    NotInMemory {
-        /// The volume.
-        volume: String,
-        /// Its directory.
-        path: PathBuf,
-    },
+    NotInMemory { volume: String, path: PathBuf },
     /// The path of the host cannot be looked at or made.
     #[error("failed to prepare {} of the host for the mount at {}", path.display(), destination.display())]
     Host {
-        /// Path of the host.
         path: PathBuf,
-        /// Path in the container.
         destination: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// The path of the host is something else.
     #[error("{} of the host is no {wanted}, which the mount at {} asks for", path.display(), destination.display())]
     Kind {
-        /// Path of the host.
         path: PathBuf,
-        /// Path in the container.
         destination: PathBuf,
         /// What it was to be.
         wanted: &'static str,
@@ -64,9 +52,7 @@ pub(crate) enum VolumeError {
     /// The specification cannot express it.
     #[error("failed to describe the mount at {}", destination.display())]
     Describe {
-        /// Path in the container.
         destination: PathBuf,
-        /// Why.
         source: OciSpecError,
     },
 }
@@ -117,8 +103,8 @@ fn empty(volume: &str, memory: bool, directories: Directories<'_>) -> Result<Pat
         .create(&path)
         .map_err(error)?;
     fs::set_permissions(&path, Permissions::from_mode(0o777)).map_err(error)?;
-    let filesystem = rustix::fs::statfs(&path).map_err(|errno| error(errno.into()))?;
-    if memory && i128::from(filesystem.f_type) != i128::from(libc::TMPFS_MAGIC) {
+    let filesystem = statfs(&path).map_err(|errno| error(errno.into()))?;
+    if memory && filesystem.filesystem_type() != TMPFS_MAGIC {
         return Err(VolumeError::NotInMemory {
             volume: volume.to_owned(),
             path,

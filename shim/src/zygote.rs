@@ -7,12 +7,12 @@ mod error;
 mod inside;
 mod start;
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::unistd::{Pid, getpid};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, PidfdFlags, WaitOptions};
 
 pub use crate::failure::Failure;
 pub use crate::process::Started;
@@ -20,10 +20,12 @@ pub use start::StartRequest;
 
 use crate::cgroup::{Cgroup, CgroupError};
 use crate::channel::Channel;
+use crate::process::{self, open_pidfd};
 use crate::syscall;
 
 /// A zygote or a container that does not start.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ZygoteError {
     /// The topology's control group cannot be made.
     #[error("failed to make the topology's control group")]
@@ -37,9 +39,7 @@ pub enum ZygoteError {
     /// The network namespace is not there.
     #[error("failed to open the network namespace {} (open)", path.display())]
     Network {
-        /// Its path.
         path: std::path::PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// The request cannot be sent.
@@ -56,12 +56,7 @@ pub enum ZygoteError {
     Prepare(#[source] Failure),
     /// The container does not start.
     #[error("failed to start the container `{id}`")]
-    Start {
-        /// Its id.
-        id: String,
-        /// Why.
-        source: Failure,
-    },
+    Start { id: String, source: Failure },
 }
 
 /// A zygote, seen from the command that forked it. Dropping it ends the zygote and waits for that; containers stay.
@@ -84,11 +79,10 @@ impl Zygote {
     pub fn fork(topology: &Cgroup, index: usize) -> Result<Self, ZygoteError> {
         topology.create_inner().map_err(ZygoteError::Cgroup)?;
         let (near, far) = Channel::pair().map_err(ZygoteError::Channel)?;
-        let parent = rustix::process::getpid();
+        let parent = getpid();
         let pid = syscall::fork(|| inside::run(parent, far, topology.clone(), index))
             .map_err(ZygoteError::Fork)?;
-        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty());
-        let pidfd = pidfd.map_err(|error| ZygoteError::Fork(error.into()))?;
+        let pidfd = open_pidfd(pid.as_raw()).map_err(ZygoteError::Fork)?;
         let zygote = Self {
             channel: Some(near),
             pid,
@@ -105,14 +99,9 @@ impl Zygote {
     /// # Errors
     /// [`ZygoteError::Start`] with everything undone; the other variants leave that to whoever removes the topology.
     pub fn start(&mut self, request: &StartRequest) -> Result<Started, ZygoteError> {
-        let network = rustix::fs::open(
-            &request.network,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(|error| ZygoteError::Network {
+        let network = File::open(&request.network).map_err(|source| ZygoteError::Network {
             path: request.network.clone(),
-            source: error.into(),
+            source,
         })?;
         let channel = self.channel.as_ref().ok_or(ZygoteError::Ended)?;
         channel
@@ -127,7 +116,7 @@ impl Zygote {
 
     /// Its pid.
     pub fn pid(&self) -> i32 {
-        self.pid.as_raw_nonzero().get()
+        self.pid.as_raw()
     }
 
     fn receive<T: serde::de::DeserializeOwned>(&self) -> Result<T, ZygoteError> {
@@ -154,8 +143,6 @@ impl Drop for Zygote {
     fn drop(&mut self) {
         // The end of its socket is what ends it.
         self.channel = None;
-        let _ = rustix::io::retry_on_intr(|| {
-            rustix::process::waitpid(Some(self.pid), WaitOptions::empty())
-        });
+        let _ = process::wait(self.pid);
     }
 }

@@ -55,7 +55,7 @@ pub struct PhysicalFacts {
     /// It.
     pub physical: PhysicalFunction,
     /// Its virtual functions.
-    pub functions: Vec<VirtualFunction>,
+    pub vfs: Vec<VirtualFunction>,
     /// Whether its port has a link; not known while its interface is down.
     pub carrier: Option<bool>,
     /// Whether it drops frames of VLANs that none of its functions is in; not known where the kernel cannot be asked.
@@ -66,15 +66,11 @@ pub struct PhysicalFacts {
 
 /// What could not be read.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum FactsError {
     /// A file.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// It.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A device.
     #[error(transparent)]
     Sysfs(#[from] SysfsError),
@@ -115,7 +111,7 @@ fn read_physical(
         Some(text.trim() == "1")
     });
     Ok(PhysicalFacts {
-        functions: sysfs.virtual_functions(physical.address)?,
+        vfs: sysfs.virtual_functions(physical.address)?,
         probes: sysfs.probes(physical.address)?,
         filters_vlans: sysfs
             .is_live()

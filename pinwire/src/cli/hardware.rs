@@ -7,11 +7,11 @@ use pinwire_wiring::annotation::LinkType;
 use pinwire_wiring::annotation::VFIO;
 use serde::Serialize;
 
-use super::{List, Output};
+use super::{ListOptions, Output};
 
 /// Options of `vf`.
 #[derive(Debug, Args)]
-pub struct Vf {
+pub struct VfOptions {
     /// What to do.
     #[command(subcommand)]
     pub command: VfCommand,
@@ -24,7 +24,7 @@ pub struct Vf {
 #[derive(Debug, Subcommand)]
 pub enum VfCommand {
     /// List all virtual functions: where each is, what it was told, who has it
-    List(List),
+    List(ListOptions),
     /// Show a physical function with its virtual ones, or one virtual function
     Show {
         /// Its interface or PCI address; also PF/INDEX for a virtual function
@@ -62,7 +62,7 @@ pub enum VfCommand {
     Bind {
         /// The virtual function, by its PCI address, its interface, or PF/INDEX
         #[arg(value_name = "VF")]
-        function: String,
+        vf: String,
         /// The driver
         #[arg(default_value = VFIO)]
         driver: String,
@@ -74,7 +74,7 @@ pub enum VfCommand {
     Unbind {
         /// The virtual function, by its PCI address or PF/INDEX
         #[arg(value_name = "VF")]
-        function: String,
+        vf: String,
         /// Whether to change anything
         #[command(flatten)]
         rehearse: Rehearse,
@@ -109,7 +109,7 @@ impl From<LinkKind> for LinkType {
 
 /// Options of `check`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct CheckOptions {
     /// Fail where something is missing that this needs; may be repeated
     #[arg(long = "for", value_enum, value_name = "PURPOSE")]
     pub purposes: Vec<Purpose>,

@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::bail;
 use clap::ValueEnum;
 
 use crate::check::{self, Finding, Status, facts};
-use crate::cli::{Check as Options, Output};
-use crate::failure::Failure;
+use crate::cli::{CheckOptions, Output};
 use crate::output;
 
 /// Prints what was found; fails where something is missing that was asked for.
-pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn run(options: &CheckOptions) -> anyhow::Result<ExitCode> {
     let root = options.root.as_deref().unwrap_or(Path::new("/"));
-    let facts = facts::read(root).map_err(anyhow::Error::from)?;
+    let facts = facts::read(root)?;
     let findings = check::findings(&facts);
     match options.output {
         Output::Json => output::json(&findings)?,
@@ -33,12 +32,11 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
         .iter()
         .filter_map(ValueEnum::to_possible_value);
     let purposes: Vec<_> = purposes.map(|value| value.get_name().to_owned()).collect();
-    Err(anyhow!(
+    bail!(
         "missing for {}: {}",
         purposes.join(" and "),
         missing.join("; ")
-    )
-    .into())
+    );
 }
 
 fn row(finding: &Finding) -> [String; 4] {

@@ -6,11 +6,10 @@ use std::io;
 use anyhow::Context;
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Completion, Man};
-use crate::failure::Failure;
+use crate::cli::{Cli, CompletionOptions, ManOptions};
 
 /// Prints a completion script.
-pub(super) fn run(options: &Completion) -> Result<(), Failure> {
+pub(super) fn run(options: &CompletionOptions) -> anyhow::Result<()> {
     clap_complete::generate(
         options.shell,
         &mut Cli::command(),
@@ -21,7 +20,7 @@ pub(super) fn run(options: &Completion) -> Result<(), Failure> {
 }
 
 /// Writes the manual page of the command and of each of its subcommands.
-pub(super) fn man(options: &Man) -> Result<(), Failure> {
+pub(super) fn man(options: &ManOptions) -> anyhow::Result<()> {
     let directory = &options.directory;
     fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))

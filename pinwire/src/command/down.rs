@@ -2,17 +2,17 @@
 
 use anyhow::anyhow;
 
-use super::up::print_timings;
-use crate::cli::Down as Options;
-use crate::engine::{self, Progress, chain};
-use crate::failure::Failure;
+use super::up::{print_timings, say_busy};
+use crate::cli::DownOptions;
+use crate::engine::{self, Progress};
+use crate::error::chains;
 use crate::paths::Roots;
 use crate::record::{self, Lock};
 use crate::target;
 use pinwire_wiring::name::TopologyName;
 
 /// Takes the named topologies down; goes on with the next where one cannot be removed whole.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &DownOptions) -> anyhow::Result<()> {
     let names = names(roots, options)?;
     if names.is_empty() {
         println!("no topology is up");
@@ -21,20 +21,24 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
     for name in &names {
         left.extend(take_down(roots, name, options)?);
     }
+    let failed = left.len();
+    none_left(
+        &left,
+        format!("{failed} things could not be removed; run the command again"),
+    )
+}
+
+/// Fails where something could not be removed.
+pub(super) fn none_left(left: &[String], message: impl Into<String>) -> anyhow::Result<()> {
     if left.is_empty() {
         return Ok(());
     }
-    let failed = left.len();
-    Err(anyhow!("{}", left.join("\n"))
-        .context(format!(
-            "{failed} things could not be removed; run the command again"
-        ))
-        .into())
+    Err(anyhow!("{}", left.join("\n")).context(message.into()))
 }
 
-fn names(roots: &Roots, options: &Options) -> Result<Vec<TopologyName>, Failure> {
+fn names(roots: &Roots, options: &DownOptions) -> anyhow::Result<Vec<TopologyName>> {
     if options.all {
-        return Ok(record::names(roots).map_err(anyhow::Error::from)?);
+        return Ok(record::names(roots)?);
     }
     let mut names = options.name.clone();
     for target in &options.targets {
@@ -46,15 +50,12 @@ fn names(roots: &Roots, options: &Options) -> Result<Vec<TopologyName>, Failure>
 fn take_down(
     roots: &Roots,
     name: &TopologyName,
-    options: &Options,
-) -> Result<Vec<String>, Failure> {
+    options: &DownOptions,
+) -> anyhow::Result<Vec<String>> {
     let paths = roots.topology(name);
     let existed = paths.state.exists() || paths.data.exists();
     let mut progress = Progress::default();
-    let waiting = |holder| {
-        anstream::eprintln!("topology `{name}` is being changed by process {holder}; waiting");
-    };
-    let Some(lock) = Lock::take(&paths, waiting, || false).map_err(anyhow::Error::from)? else {
+    let Some(lock) = Lock::take(&paths, say_busy(name), || false)? else {
         return Ok(Vec::new());
     };
     let left = engine::tear_down(&paths, lock, options.grace, &mut progress);
@@ -68,5 +69,5 @@ fn take_down(
     if options.timings {
         print_timings(&timings)?;
     }
-    Ok(left.iter().map(|error| chain(error)).collect())
+    Ok(chains(&left))
 }

@@ -10,7 +10,7 @@ use pinwire_shim::cgroup::Cgroup;
 use pinwire_shim::exec::{ExecRequest, exec};
 use pinwire_wiring::kernel::netns::Netns;
 
-use crate::cli::Exec as Options;
+use crate::cli::ExecOptions;
 use crate::engine::process;
 use crate::failure::Failure;
 use crate::paths::Roots;
@@ -20,17 +20,21 @@ use crate::target::{self, NodeTarget};
 const HOST_COMMANDS: &str = "exec@host";
 
 /// Runs a command and ends with its exit code.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn run(roots: &Roots, options: &ExecOptions) -> anyhow::Result<ExitCode> {
     let target = target::node(roots, &options.node)?;
     if options.net || target.node.containers.is_empty() {
         let Err(error) = run_on_host(&target, &options.command);
-        return Err(Failure::Exec(error));
+        return Err(Failure::Exec(error).into());
     }
     let container = target.container(options.container.as_deref())?;
-    run_in_container(&target, &container.id, options).map_err(Failure::Exec)
+    Ok(run_in_container(&target, &container.id, options).map_err(Failure::Exec)?)
 }
 
-fn run_in_container(target: &NodeTarget, id: &str, options: &Options) -> anyhow::Result<ExitCode> {
+fn run_in_container(
+    target: &NodeTarget,
+    id: &str,
+    options: &ExecOptions,
+) -> anyhow::Result<ExitCode> {
     let node = &target.node.name;
     let started = process::load(&target.paths, id)
         .with_context(|| format!("the container of node `{node}` was never started"))?;

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-use crate::cli::{Graph as Options, Notation};
+use crate::cli::{GraphOptions, Notation};
 use crate::failure::{self, Failure};
 use crate::{graph, topology};
 
 /// Prints a drawing, or writes it to a file.
-pub(super) fn run(options: &Options) -> Result<(), Failure> {
+pub(super) fn run(options: &GraphOptions) -> anyhow::Result<()> {
     let (topology, warnings) = topology::load(&options.files, None).map_err(Failure::Manifest)?;
     failure::report_findings(&warnings);
     let drawing = match options.format {

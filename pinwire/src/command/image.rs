@@ -5,28 +5,25 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::gc::in_use;
-use crate::cli::{Image as Options, List, Output};
-use crate::failure::Failure;
+use crate::cli::{ImageCommand, ListOptions, Output};
 use crate::image::{Limits, NODE_IMAGE, Reference, Store};
 use crate::output;
 use crate::paths::Roots;
 
 /// Lists, imports, exports or removes images.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
-    let store = Store::open(&roots.data).map_err(anyhow::Error::from)?;
+pub(super) fn run(roots: &Roots, options: &ImageCommand) -> anyhow::Result<()> {
+    let store = Store::open(&roots.data)?;
     match options {
-        Options::List(options) => list(&store, options)?,
-        Options::Import { file, name } => import(&store, file, name.as_deref())?,
-        Options::Export { reference, to } => {
+        ImageCommand::List(options) => list(&store, options)?,
+        ImageCommand::Import { file, name } => import(&store, file, name.as_deref())?,
+        ImageCommand::Export { reference, to } => {
             prepare(&store, reference)?;
-            store.export(reference, to).map_err(anyhow::Error::from)?;
+            store.export(reference, to)?;
         }
-        Options::Remove { references } => {
+        ImageCommand::Remove { references } => {
             let in_use = in_use(roots)?;
             for reference in references {
-                store
-                    .remove(reference, &in_use)
-                    .map_err(anyhow::Error::from)?;
+                store.remove(reference, &in_use)?;
                 println!("removed {reference}");
             }
         }
@@ -49,8 +46,8 @@ pub(super) fn prepare(store: &Store, reference: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(store: &Store, options: &List) -> Result<(), Failure> {
-    let images = store.list().map_err(anyhow::Error::from)?;
+fn list(store: &Store, options: &ListOptions) -> anyhow::Result<()> {
+    let images = store.list()?;
     match options.output {
         Output::Json => output::json(&images)?,
         Output::Table => output::table(
@@ -76,16 +73,13 @@ fn list(store: &Store, options: &List) -> Result<(), Failure> {
 }
 
 /// Takes the images of an archive, behind a progress bar.
-fn import(store: &Store, file: &Path, name: Option<&str>) -> Result<(), Failure> {
+fn import(store: &Store, file: &Path, name: Option<&str>) -> anyhow::Result<()> {
     let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}");
     let bar =
         ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let imported = store.import(file, name, &Limits::default(), |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-    });
+    let imported = store.import(file, name, &Limits::default(), &bar);
     bar.finish_and_clear();
-    for image in imported.map_err(anyhow::Error::from)? {
+    for image in imported? {
         println!("imported {}", image.reference);
     }
     Ok(())

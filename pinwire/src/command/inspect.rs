@@ -2,10 +2,9 @@
 
 use pinwire_wiring::observe::Counters;
 
-use crate::cli::{Inspect as Options, Output};
-use crate::failure::Failure;
+use crate::cli::{InspectOptions, Output};
 use crate::inspect::{
-    self, ContainerView, FunctionView, InterfaceView, LinkState, NodeView, TopologyView,
+    self, ContainerView, InterfaceView, LinkState, NodeView, TopologyView, VfView,
 };
 use crate::output;
 use crate::paths::Roots;
@@ -14,9 +13,9 @@ use crate::record::State;
 use crate::target;
 
 /// Shows a topology.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &InspectOptions) -> anyhow::Result<()> {
     let (paths, record) = target::topology(roots, options.target.as_deref())?;
-    let view = inspect::view(&record, &paths).map_err(anyhow::Error::from)?;
+    let view = inspect::view(&record, &paths)?;
     match options.output {
         Output::Json => output::json(&view)?,
         Output::Table => print(&view)?,
@@ -53,7 +52,7 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
         }
         if node.interfaces.is_empty() {
             let [name, state, memory] = head;
-            let mut row = [const { String::new() }; COLUMNS].map(|_| "-".to_owned());
+            let mut row = output::dashes();
             [row[0], row[1], row[2]] = [name, state, memory];
             rows.push(row);
         }
@@ -62,7 +61,7 @@ fn print(view: &TopologyView) -> std::io::Result<()> {
     let rows = nodes.chain(host);
     let has_functions = view.nodes.iter().any(|node| {
         let mut interfaces = node.interfaces.iter();
-        interfaces.any(|interface| interface.function.is_some())
+        interfaces.any(|interface| interface.vf.is_some())
     });
     if has_functions {
         return output::table(HEADER, rows);
@@ -103,17 +102,15 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
         .filter(|address| !is_link_local(address))
         .map(ToString::to_string)
         .collect();
-    let counted = |pick: fn(&Counters) -> (u64, u64)| match &interface.counters {
-        None => "-".to_owned(),
-        Some(counters) => match pick(counters) {
+    let counted = |pick: fn(&Counters) -> (u64, u64)| {
+        let counted = interface.counters.as_ref().map(pick);
+        output::or_dash(counted.map(|counted| match counted {
             (packets, 0) => packets.to_string(),
             (packets, lost) => format!("{packets} ({lost} lost)"),
-        },
+        }))
     };
-    let of_function = |pick: fn(&FunctionView) -> Option<String>| {
-        let text = interface.function.as_ref().and_then(pick);
-        text.unwrap_or_else(|| "-".to_owned())
-    };
+    let of_vf =
+        |pick: fn(&VfView) -> Option<String>| output::or_dash(interface.vf.as_ref().and_then(pick));
     [
         node,
         state,
@@ -128,9 +125,7 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
             LinkState::Missing => "missing",
         }
         .to_owned(),
-        interface
-            .mac
-            .map_or_else(|| "-".to_owned(), |mac| mac.to_string()),
+        output::or_dash(interface.mac),
         addresses.join(" "),
         counted(|counters| {
             (
@@ -144,11 +139,11 @@ fn row([node, state, memory]: [String; 3], interface: &InterfaceView) -> [String
                 counters.tx_dropped + counters.tx_errors,
             )
         }),
-        of_function(|function| Some(format!("{} ({})", function.index, function.address))),
-        of_function(|function| function.vlan.map(|vlan| vlan.to_string())),
-        of_function(|function| {
-            let interface = function.physical_interface.clone();
-            Some(interface.unwrap_or_else(|| function.physical.to_string()))
+        of_vf(|vf| Some(format!("{} ({})", vf.index, vf.address))),
+        of_vf(|vf| vf.vlan.map(|vlan| vlan.to_string())),
+        of_vf(|vf| {
+            let interface = vf.physical_interface.clone();
+            Some(interface.unwrap_or_else(|| vf.physical.to_string()))
         }),
     ]
 }
@@ -183,9 +178,5 @@ fn memory_of(node: &NodeView) -> String {
         .iter()
         .filter_map(|container| container.memory_bytes)
         .collect();
-    if known.is_empty() {
-        "-".to_owned()
-    } else {
-        output::bytes(known.iter().sum())
-    }
+    output::or_dash((!known.is_empty()).then(|| output::bytes(known.iter().sum())))
 }

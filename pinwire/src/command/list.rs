@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::cli::{List as Options, Output};
+use crate::cli::{ListOptions, Output};
 use crate::engine::process;
-use crate::failure::Failure;
 use crate::output;
 use crate::paths::Roots;
 use crate::plan::Mode;
@@ -23,8 +22,8 @@ struct Line {
 }
 
 /// Lists topologies.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
-    let names = record::names(roots).map_err(anyhow::Error::from)?;
+pub(super) fn run(roots: &Roots, options: &ListOptions) -> anyhow::Result<()> {
+    let names = record::names(roots)?;
     let lines: Vec<_> = names.iter().map(|name| line(roots, name)).collect();
     match options.output {
         Output::Json => output::json(&lines)?,

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::cli::Logs as Options;
+use crate::cli::LogsOptions;
 use crate::engine::process;
-use crate::failure::Failure;
 use crate::paths::Roots;
 use crate::target;
 
@@ -17,7 +16,7 @@ use crate::target;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Prints a log, and goes on while the container runs if that is asked for.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &LogsOptions) -> anyhow::Result<()> {
     let target = target::node(roots, &options.node)?;
     let container = target.container(options.container.as_deref())?;
     let path = target.paths.log(&container.id);

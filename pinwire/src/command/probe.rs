@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, bail};
 use pinwire_wiring::annotation::Peer;
 use pinwire_wiring::name::MacAddress;
 use pinwire_wiring::wire::Place;
 
-use crate::cli::{Output, Probe as Options};
-use crate::failure::Failure;
+use crate::cli::{Output, ProbeOptions};
 use crate::output;
 use crate::paths::Roots;
 use crate::plan::Deployment;
@@ -19,7 +18,7 @@ use crate::target;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends, receives, and prints what arrived; fails where nothing did.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &ProbeOptions) -> anyhow::Result<()> {
     let (_, record) = target::topology(roots, options.target.as_deref())?;
     let probe = Probe {
         ingress: options.into.clone(),
@@ -36,18 +35,17 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         timeout: TIMEOUT,
         promiscuous: !options.no_promiscuous,
     };
-    let outcome = probe.run().map_err(anyhow::Error::from)?;
+    let outcome = probe.run()?;
     match options.output {
         Output::Json => output::json(&outcome)?,
         Output::Table => print(&outcome)?,
     }
     if outcome.received == 0 {
-        return Err(anyhow!(
+        bail!(
             "none of {} packets arrived at `{}`",
             outcome.sent,
             options.out_of
-        )
-        .into());
+        );
     }
     Ok(())
 }

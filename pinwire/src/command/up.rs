@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use pinwire_wiring::allocation::end::VfEnd;
 use pinwire_wiring::annotation::Pools;
+use pinwire_wiring::name::TopologyName;
 
 use crate::change::Changes;
-use crate::cli::{Output, Up as Options};
+use crate::cli::{Output, UpOptions};
 use crate::engine::{Progress, Timing, Up, UpReport};
 use crate::failure::{self, Failure};
 use crate::image::{Image, Store};
@@ -18,7 +19,7 @@ use crate::pools;
 use crate::topology::{self, Topology};
 
 /// Brings a topology up.
-pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
+pub(super) fn run(roots: &Roots, options: &UpOptions) -> anyhow::Result<()> {
     let mut progress = Progress::default();
     let (topology, warnings) = progress
         .step("read manifests", options.files.len(), |_| {
@@ -27,9 +28,7 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         .map_err(Failure::Manifest)?;
     failure::report_findings(&warnings);
     let topology = match options.links {
-        Some(kind) => topology
-            .with_links(kind.into())
-            .map_err(anyhow::Error::from)?,
+        Some(kind) => topology.with_links(kind.into())?,
         None => topology,
     };
     let pools = if topology.has_functions() {
@@ -44,19 +43,21 @@ pub(super) fn run(roots: &Roots, options: &Options) -> Result<(), Failure> {
         progress,
     };
     if options.dry_run {
-        let changes = up.rehearse(&wanted).map_err(anyhow::Error::from)?;
+        let changes = up.rehearse(&wanted)?;
         return Ok(print_changes(&changes, options.output)?);
     }
     require_privileges()?;
     let report = up
-        .carry_out(&wanted, |holder| {
-            anstream::eprintln!(
-                "topology `{}` is being changed by process {holder}; waiting",
-                topology.name
-            );
-        })
+        .carry_out(&wanted, say_busy(&topology.name))
         .with_context(|| format!("topology `{}` is not up", topology.name))?;
     Ok(print_report(&report, options)?)
+}
+
+/// Says that another process changes the topology.
+pub(super) fn say_busy(topology: &TopologyName) -> impl FnOnce(u32) {
+    move |holder| {
+        anstream::eprintln!("topology `{topology}` is being changed by process {holder}; waiting");
+    }
 }
 
 /// Plans a topology on this host, with the images that it needs.
@@ -140,7 +141,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
         println!("- wire {}", wire(gone));
     }
     for gone in &changes.detach {
-        println!("- {}", function(gone));
+        println!("- {}", vf(gone));
     }
     for (place, settings) in &changes.unset {
         settings
@@ -157,7 +158,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
         println!("+ wire {}", wire(new));
     }
     for new in &changes.attach {
-        println!("+ {}", function(new));
+        println!("+ {}", vf(new));
     }
     for (place, settings) in &changes.set {
         println!("~ {} settings in {place}", settings.len());
@@ -168,7 +169,7 @@ fn print_changes(changes: &Changes, output: Output) -> std::io::Result<()> {
     Ok(())
 }
 
-fn function(end: &VfEnd) -> String {
+fn vf(end: &VfEnd) -> String {
     let peer = end.peer.as_ref();
     let peer = peer.map_or_else(String::new, |(node, interface)| {
         format!(", wired to {node}:{interface}")
@@ -182,7 +183,7 @@ fn function(end: &VfEnd) -> String {
     format!("virtual function of pool {pool} as {interface} in node {node}{peer}")
 }
 
-fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
+fn print_report(report: &UpReport, options: &UpOptions) -> std::io::Result<()> {
     if options.output == Output::Json {
         return output::json(report);
     }
@@ -192,8 +193,8 @@ fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
         (changes.nodes_removed, "node", "removed"),
         (changes.wires_created, "wire", "created"),
         (changes.wires_deleted, "wire", "deleted"),
-        (changes.functions_attached, "virtual function", "attached"),
-        (changes.functions_detached, "virtual function", "given back"),
+        (changes.vfs_attached, "virtual function", "attached"),
+        (changes.vfs_detached, "virtual function", "given back"),
         (changes.namespaces_set, "network", "configured"),
         (changes.containers_started, "container", "started"),
         (changes.containers_stopped, "container", "stopped"),
@@ -221,33 +222,25 @@ fn print_report(report: &UpReport, options: &Options) -> std::io::Result<()> {
 
 /// How long each step took, as a table.
 pub(super) fn print_timings(timings: &[Timing]) -> std::io::Result<()> {
-    let row = |step: &str, count: usize, milliseconds: f64| {
-        let each = if count == 0 {
-            0.0
-        } else {
-            milliseconds / count as f64
-        };
-        [
-            step.to_owned(),
+    let mut total = 0.0;
+    let mut rows = Vec::new();
+    for Timing {
+        step,
+        count,
+        elapsed,
+    } in timings
+    {
+        // A step of nothing is not listed.
+        let milliseconds = elapsed.as_secs_f64() * 1e3;
+        let each = milliseconds / *count as f64;
+        rows.push([
+            (*step).to_owned(),
             count.to_string(),
             format!("{milliseconds:.1}"),
             format!("{each:.3}"),
-        ]
-    };
-    let mut rows: Vec<_> = timings
-        .iter()
-        .map(|timing| {
-            row(
-                timing.step,
-                timing.count,
-                timing.elapsed.as_secs_f64() * 1e3,
-            )
-        })
-        .collect();
-    let total: f64 = timings
-        .iter()
-        .map(|timing| timing.elapsed.as_secs_f64() * 1e3)
-        .sum();
+        ]);
+        total += milliseconds;
+    }
     rows.push([
         "total".to_owned(),
         String::new(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::{Output, Validate as Options};
+use crate::cli::{Output, ValidateOptions};
 use crate::diagnostic::Diagnostic;
 use crate::failure::{self, Failure};
 use crate::output;
@@ -17,7 +17,7 @@ struct Findings<'a> {
 }
 
 /// Prints what is wrong with the manifests; fails where anything is.
-pub(super) fn run(options: &Options) -> Result<(), Failure> {
+pub(super) fn run(options: &ValidateOptions) -> anyhow::Result<()> {
     let result = topology::load(&options.files, None);
     if options.output == Output::Json {
         let (topology, findings) = match &result {
@@ -31,7 +31,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         })?;
         return match result {
             Ok(_) => Ok(()),
-            Err(_) => Err(Failure::Manifest(Vec::new())),
+            Err(_) => Err(Failure::Manifest(Vec::new()).into()),
         };
     }
     let (topology, warnings) = result.map_err(Failure::Manifest)?;

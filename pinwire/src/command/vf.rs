@@ -6,79 +6,57 @@ use pinwire_wiring::annotation::{Rate, Vlan, VlanProtocol};
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::machine::{PhysicalFunction, Sysfs};
 
-use crate::cli::{Output, Rehearse, Vf as Options, VfCommand};
-use crate::failure::Failure;
+use crate::cli::{Output, Rehearse, VfCommand, VfOptions};
 use crate::output;
 use crate::paths::Roots;
-use crate::vf::change::Rehearsal;
-use crate::vf::{Functions, FunctionsError, title};
+use crate::vf::{HostVfs, VfError, title};
 
 /// Lists, shows, makes, removes or binds virtual functions.
-pub(super) fn run(roots: &Roots, options: Options) -> Result<(), Failure> {
-    let functions = Functions {
+pub(super) fn run(roots: &Roots, options: VfOptions) -> anyhow::Result<()> {
+    let vfs = HostVfs {
         sysfs: options.sysfs.map_or_else(Sysfs::default, Sysfs::at),
         state: State::at(roots.plugin()),
     };
     match options.command {
         VfCommand::List(options) => {
-            let all = functions.all().map_err(anyhow::Error::from)?;
+            let all = vfs.all()?;
             match options.output {
                 Output::Json => output::json(&all)?,
                 Output::Table => list(&all)?,
             }
         }
-        VfCommand::Show { device, output } => show(&functions, &device, output)?,
-        change => carry_out(&functions, &change)?,
-    }
-    Ok(())
-}
-
-fn carry_out(functions: &Functions, change: &VfCommand) -> anyhow::Result<()> {
-    match change {
+        VfCommand::Show { device, output } => show(&vfs, &device, output)?,
         VfCommand::Create {
             physical,
             count,
             rehearse,
-        } => create(functions, physical, *count, rehearse),
+        } => create(&vfs, &physical, count, &rehearse)?,
         VfCommand::Free {
             physical,
             force,
             rehearse,
-        } => free(functions, physical, *force, rehearse),
+        } => free(&vfs, &physical, force, &rehearse)?,
         VfCommand::Bind {
-            function,
+            vf,
             driver,
             rehearse,
-        } => bind(functions, function, driver, rehearse),
-        VfCommand::Unbind { function, rehearse } => unbind(functions, function, rehearse),
-        VfCommand::List(_) | VfCommand::Show { .. } => Ok(()),
+        } => bind(&vfs, &vf, &driver, &rehearse)?,
+        VfCommand::Unbind { vf, rehearse } => unbind(&vfs, &vf, &rehearse)?,
     }
+    Ok(())
 }
 
 impl Rehearse {
-    fn rehearsal(&self) -> Rehearsal {
-        if self.dry_run {
-            Rehearsal::Yes
-        } else {
-            Rehearsal::No
-        }
-    }
-
-    /// What was done, or would be.
-    fn tell(&self, done: &str, would: &str, rest: &str) {
+    /// Says what was done, or would be.
+    fn say(&self, done: &str, would: &str, rest: &str) {
         let verb = if self.dry_run { would } else { done };
         println!("{verb} {rest}");
     }
 }
 
-fn create(
-    functions: &Functions,
-    physical: &str,
-    count: u32,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let created = functions
-        .create(physical, count, rehearse.rehearsal())
+fn create(vfs: &HostVfs, physical: &str, count: u32, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let created = vfs
+        .create(physical, count, rehearse.dry_run)
         .with_context(|| format!("cannot make {count} virtual functions of {physical}"))?;
     let what = format!(
         "{} of {}",
@@ -88,7 +66,7 @@ fn create(
     if created.before == count {
         println!("there are {what} already");
     } else {
-        rehearse.tell("made", "would make", &what);
+        rehearse.say("made", "would make", &what);
     }
     if let Some(reason) = created.without_driver {
         anstream::eprintln!("note: the virtual functions have no driver: {reason}");
@@ -96,14 +74,9 @@ fn create(
     Ok(())
 }
 
-fn free(
-    functions: &Functions,
-    physical: &str,
-    force: bool,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let physical = functions
-        .free(physical, force, rehearse.rehearsal())
+fn free(vfs: &HostVfs, physical: &str, force: bool, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let physical = vfs
+        .free(physical, force, rehearse.dry_run)
         .with_context(|| format!("cannot remove the virtual functions of {physical}"))?;
     let count = physical.enabled as usize;
     if count == 0 {
@@ -111,7 +84,7 @@ fn free(
         return Ok(());
     }
     let what = output::counted(count, "virtual function");
-    rehearse.tell(
+    rehearse.say(
         "removed",
         "would remove",
         &format!("{what} of {}", title(&physical)),
@@ -119,35 +92,30 @@ fn free(
     Ok(())
 }
 
-fn bind(
-    functions: &Functions,
-    function: &str,
-    driver: &str,
-    rehearse: &Rehearse,
-) -> anyhow::Result<()> {
-    let bound = functions
-        .bind(function, driver, rehearse.rehearsal())
-        .with_context(|| format!("cannot bind {function} to {driver}"))?;
+fn bind(vfs: &HostVfs, vf: &str, driver: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let bound = vfs
+        .bind(vf, driver, rehearse.dry_run)
+        .with_context(|| format!("cannot bind {vf} to {driver}"))?;
     let device = pinwire_wiring::vf::vfio_device(&bound);
     let device = device.map_or_else(String::new, |path| format!(", which is {}", path.display()));
     let what = format!("{} to {driver}{device}", bound.address);
-    rehearse.tell("bound", "would bind", &what);
+    rehearse.say("bound", "would bind", &what);
     Ok(())
 }
 
-fn unbind(functions: &Functions, function: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
-    let unbound = functions
-        .unbind(function, rehearse.rehearsal())
-        .with_context(|| format!("cannot give {function} back"))?;
+fn unbind(vfs: &HostVfs, vf: &str, rehearse: &Rehearse) -> anyhow::Result<()> {
+    let unbound = vfs
+        .unbind(vf, rehearse.dry_run)
+        .with_context(|| format!("cannot give {vf} back"))?;
     let driver = unbound.driver.as_deref().unwrap_or("no driver");
     let now = if rehearse.dry_run { "has" } else { "now has" };
     let what = format!("{}, which {now} {driver}", unbound.address);
-    rehearse.tell("gave back", "would give back", &what);
+    rehearse.say("gave back", "would give back", &what);
     Ok(())
 }
 
-fn show(functions: &Functions, device: &str, output: Output) -> Result<(), Failure> {
-    match functions.physical(device) {
+fn show(vfs: &HostVfs, device: &str, output: Output) -> anyhow::Result<()> {
+    match vfs.physical(device) {
         Ok(physical) if output == Output::Json => output::json(&physical)?,
         Ok(physical) => {
             show_physical(&physical.function)?;
@@ -155,14 +123,14 @@ fn show(functions: &Functions, device: &str, output: Output) -> Result<(), Failu
             list(std::slice::from_ref(&physical))?;
         }
         // It may be a virtual function.
-        Err(FunctionsError::NoPhysical { .. }) => {
-            let function = functions.function(device).map_err(anyhow::Error::from)?;
+        Err(VfError::NoPhysical { .. }) => {
+            let vf = vfs.vf(device)?;
             match output {
-                Output::Json => output::json(&function)?,
-                Output::Table => show_function(&function)?,
+                Output::Json => output::json(&vf)?,
+                Output::Table => show_vf(&vf)?,
             }
         }
-        Err(error) => return Err(anyhow::Error::from(error).into()),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
@@ -172,8 +140,14 @@ fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
     let rows = [
         ["physical function".to_owned(), title(physical)],
         ["vendor and device".to_owned(), physical.device_id.clone()],
-        ["driver".to_owned(), text(physical.driver.as_ref())],
-        ["NUMA node".to_owned(), text(physical.numa_node.as_ref())],
+        [
+            "driver".to_owned(),
+            output::or_dash(physical.driver.as_ref()),
+        ],
+        [
+            "NUMA node".to_owned(),
+            output::or_dash(physical.numa_node.as_ref()),
+        ],
         [
             "virtual functions".to_owned(),
             format!("{enabled} of {total}"),
@@ -182,7 +156,7 @@ fn show_physical(physical: &PhysicalFunction) -> std::io::Result<()> {
     output::table(["", ""], rows)
 }
 
-fn show_function(view: &VfReport) -> std::io::Result<()> {
+fn show_vf(view: &VfReport) -> std::io::Result<()> {
     let header = HEADER.map(str::to_lowercase);
     let row = row(&view.function.physical.to_string(), view);
     output::table(
@@ -221,31 +195,27 @@ fn list(all: &[PhysicalReport]) -> std::io::Result<()> {
             |interface| interface.name.clone(),
         );
         if view.virtual_functions.is_empty() {
-            return vec![without_functions(name, physical)];
+            return vec![without_vfs(name, physical)];
         }
-        let functions = view.virtual_functions.iter();
-        functions.map(|function| row(&name, function)).collect()
+        let vfs = view.virtual_functions.iter();
+        vfs.map(|vf| row(&name, vf)).collect()
     });
     output::table(HEADER, rows)
 }
 
 /// The row of a physical function that has no virtual ones.
-fn without_functions(name: String, physical: &PhysicalFunction) -> [String; 13] {
-    let mut row = [const { String::new() }; 13].map(|_: String| "-".to_owned());
+fn without_vfs(name: String, physical: &PhysicalFunction) -> [String; 13] {
+    let mut row = output::dashes();
     row[0] = name;
     row[1] = format!("0 of {}", physical.total);
     row
 }
 
 fn row(physical: &str, view: &VfReport) -> [String; 13] {
-    let function = &view.function;
-    let told = view.attributes.as_ref();
-    let on = |value: Option<bool>| match value {
-        None => "-".to_owned(),
-        Some(true) => "on".to_owned(),
-        Some(false) => "off".to_owned(),
-    };
-    let home = function.interface.as_ref();
+    let vf = &view.function;
+    let attributes = view.attributes.as_ref();
+    let on = |value: Option<bool>| output::or_dash(value.map(|on| if on { "on" } else { "off" }));
+    let home = vf.interface.as_ref();
     let home = home.map(|interface| interface.name.clone());
     let away = view.owner.as_ref().and_then(|owner| {
         let interface = view.inside.as_ref()?;
@@ -253,30 +223,19 @@ fn row(physical: &str, view: &VfReport) -> [String; 13] {
     });
     [
         physical.to_owned(),
-        function.index.to_string(),
-        function.address.to_string(),
-        text(function.driver.as_ref()),
-        text(function.numa_node.as_ref()),
-        text(function.iommu_group.as_ref()),
-        text(home.or(away).as_ref()),
-        text(told.and_then(|told| told.mac).as_ref()),
-        told.and_then(|told| told.vlan)
-            .map_or_else(|| "-".to_owned(), vlan),
-        on(told.and_then(|told| told.trust)),
-        on(told.and_then(|told| told.spoof_check)),
-        told.and_then(|told| told.rate)
-            .map_or_else(|| "-".to_owned(), rate),
-        text(
-            view.holder
-                .as_ref()
-                .map(|holder| holder.replace('`', ""))
-                .as_ref(),
-        ),
+        vf.index.to_string(),
+        vf.address.to_string(),
+        output::or_dash(vf.driver.as_ref()),
+        output::or_dash(vf.numa_node.as_ref()),
+        output::or_dash(vf.iommu_group.as_ref()),
+        output::or_dash(home.or(away)),
+        output::or_dash(attributes.and_then(|attributes| attributes.mac)),
+        output::or_dash(attributes.and_then(|attributes| attributes.vlan).map(vlan)),
+        on(attributes.and_then(|attributes| attributes.trust)),
+        on(attributes.and_then(|attributes| attributes.spoof_check)),
+        output::or_dash(attributes.and_then(|attributes| attributes.rate).map(rate)),
+        output::or_dash(view.holder.as_ref().map(|holder| holder.replace('`', ""))),
     ]
-}
-
-fn text(value: Option<&impl ToString>) -> String {
-    value.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 /// The VLAN, its priority after a `p`, and its protocol if that is not the usual one.

@@ -5,23 +5,25 @@
 //! gentle (grace periods) and quick (the host's ends of wires). It is in the tmpfs, which goes last, so that whoever is
 //! killed here can be followed.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::stop::{self, StopError, Target};
-use pinwire_wiring::allocation::AllocationError;
+use pinwire_wiring::allocation::end::VfEnd;
+use pinwire_wiring::allocation::{AllocationError, end};
 use pinwire_wiring::kernel::netns::{Netns, NetnsError};
+use pinwire_wiring::ledger::State;
 use pinwire_wiring::wire;
 use pinwire_wiring::wire::{Place, Wire, WireError};
 
-use super::functions::{self, DetachError};
-use super::memory::{self, MemoryError};
+use super::memory;
 use super::process;
 use super::progress::Progress;
+use super::vf::{self, DetachError};
+use crate::error::FileError;
 use crate::paths::TopologyPaths;
 use crate::plan::Deployment;
 use crate::record::{Lock, Record, RecordError};
@@ -45,24 +47,16 @@ pub enum LeftBehind {
     Wire(#[from] WireError),
     /// A virtual function is not what it was.
     #[error(transparent)]
-    Function(#[from] DetachError),
+    Vf(#[from] DetachError),
     /// What the CNI plugin wrote down, and with it who has which virtual function, cannot be read.
     #[error("cannot use the state of the CNI plugin, which says who has which virtual function")]
     Plugin(#[source] Box<AllocationError>),
-    /// The topology's state remains.
-    #[error(transparent)]
-    Memory(#[from] MemoryError),
     /// A network namespace remains.
     #[error(transparent)]
     Netns(#[from] NetnsError),
-    /// A file or directory remains.
-    #[error("cannot remove `{}`", path.display())]
-    File {
-        /// It.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file or directory remains, or the tmpfs of the topology's state.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -124,17 +118,19 @@ pub(super) fn clear(
     }
     left.extend(kill(paths, progress));
     left.extend(delete_host_ends(record, progress));
-    left.extend(give_functions_back(paths, record, progress));
+    left.extend(give_vfs_back(paths, record, progress));
     let nodes = record.map_or(1, |record| record.deployment.nodes.len());
-    left.extend(
-        progress
-            .step("remove files", nodes, |_| remove_directory(&paths.data))
-            .err(),
-    );
+    let data = progress.step("remove files", nodes, |_| {
+        removed(&paths.data, fs::remove_dir_all(&paths.data))
+    });
+    left.extend(data.err().map(LeftBehind::from));
     let whole = left.is_empty();
-    let dropped = progress.step("drop namespaces", nodes, |_| match whole {
-        true => memory::drop_all(&paths.state).map_err(LeftBehind::from),
-        false => drop_namespaces(paths),
+    let dropped = progress.step("drop namespaces", nodes, |_| {
+        if whole {
+            memory::drop_all(&paths.state).map_err(LeftBehind::from)
+        } else {
+            drop_namespaces(paths)
+        }
     });
     left.extend(dropped.err());
     left
@@ -163,11 +159,9 @@ fn end_containers(
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let ended = progress.step("stop containers", ids.len(), |_| {
-        Ok::<_, Infallible>(stop(paths, ids.iter().map(String::as_str), grace))
-    });
-    let Ok(errors) = ended;
-    errors
+    progress.step("stop containers", ids.len(), |_| {
+        stop(paths, ids.iter().map(String::as_str), grace)
+    })
 }
 
 /// Ends some containers of a topology and removes what is theirs alone. Returns all errors.
@@ -193,16 +187,13 @@ pub(super) fn stop<'a>(
             Err(error) => left.push(error.into()),
         }
     }
-    left.extend(
-        stop::stop(&targets, grace)
-            .into_iter()
-            .map(LeftBehind::from),
-    );
-    left.extend(
-        targets
-            .iter()
-            .filter_map(|target| remove_file(&paths.log(&target.id)).err()),
-    );
+    let errors = stop::stop(&targets, grace);
+    left.extend(errors.into_iter().map(LeftBehind::from));
+    for target in &targets {
+        let log = paths.log(&target.id);
+        let error = removed(&log, fs::remove_file(&log)).err();
+        left.extend(error.map(LeftBehind::from));
+    }
     left
 }
 
@@ -228,58 +219,47 @@ fn delete_host_ends(record: Option<&Record>, progress: &mut Progress) -> Vec<Lef
         .filter(|wire| wire.ends.iter().any(|end| end.place == Place::Host))
         .cloned()
         .collect();
-    let deleted = progress.step("delete host interfaces", wires.len(), |_| {
-        Ok::<_, Infallible>(wire::delete_all(&wires))
+    let errors = progress.step("delete host interfaces", wires.len(), |_| {
+        wire::delete_all(&wires)
     });
-    let Ok(errors) = deleted;
     errors.into_iter().map(Into::into).collect()
 }
 
 /// Gives back all virtual functions, before their namespaces die: the kernel brings interfaces home then, but not what
 /// they were. Found by the topology's name, and by the record what was about to be attached.
-fn give_functions_back(
+fn give_vfs_back(
     paths: &TopologyPaths,
     record: Option<&Record>,
     progress: &mut Progress,
 ) -> Vec<LeftBehind> {
-    let mut names = match functions::attached(paths, &paths.name) {
+    let state = State::at(&paths.plugin);
+    let mut names = match end::attached(&state, &paths.name) {
         Ok(names) => names,
         Err(error) => return vec![LeftBehind::Plugin(Box::new(error))],
     };
-    for end in record
+    let planned = record
         .iter()
-        .flat_map(|record| &record.deployment.functions)
-    {
-        let name = end.name();
+        .flat_map(|record| &record.deployment.functions);
+    for name in planned.map(VfEnd::name) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    let given = progress.step("give functions back", names.len(), |bar| {
-        Ok::<_, Infallible>(functions::detach(paths, names, bar))
+    let errors = progress.step("give functions back", names.len(), |bar| {
+        vf::detach(paths, names, bar)
     });
-    let Ok(errors) = given;
     let mut left: Vec<LeftBehind> = errors.into_iter().map(Into::into).collect();
-    let tidied = functions::tidy(paths).err();
+    let tidied = end::tidy(&state).err();
     left.extend(tidied.map(|error| LeftBehind::Plugin(Box::new(error))));
     left
 }
 
-fn remove_file(path: &Path) -> Result<(), LeftBehind> {
-    removed(path, fs::remove_file(path))
-}
-
-fn remove_directory(path: &Path) -> Result<(), LeftBehind> {
-    removed(path, fs::remove_dir_all(path))
-}
-
 /// What is gone already is no error.
-fn removed(path: &Path, result: io::Result<()>) -> Result<(), LeftBehind> {
+fn removed(path: &Path, result: io::Result<()>) -> Result<(), FileError> {
     match result {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LeftBehind::File {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::on("remove", path)(error))
+        }
         _ => Ok(()),
     }
 }

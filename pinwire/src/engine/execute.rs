@@ -2,8 +2,7 @@
 //! compares what exists then with what is wanted instead, and carries that out.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -13,18 +12,18 @@ use pinwire_wiring::allocation::end::VfEnd;
 use pinwire_wiring::kernel::netlink::NetlinkError;
 use pinwire_wiring::kernel::netns::{Netns, NetnsError};
 use pinwire_wiring::name::NodeName;
-use pinwire_wiring::setting;
 use pinwire_wiring::setting::{Setting, SettingError};
-use pinwire_wiring::wire;
 use pinwire_wiring::wire::{Place, Wire, WireError};
+use pinwire_wiring::{setting, wire};
 
 use super::devices::Devices;
 use super::down::{self, LeftBehind};
-use super::functions::{self, AttachError, DetachError};
 use super::parallel;
 use super::process;
 use super::progress::Progress;
+use super::vf::{self, AttachError, DetachError};
 use crate::change::Changes;
+use crate::error::FileError;
 use crate::interrupt::Interrupt;
 use crate::paths::TopologyPaths;
 use crate::plan::{ContainerPlan, NodePlan};
@@ -34,26 +33,17 @@ const WIRES_AT_ONCE: usize = 32;
 
 /// A step that failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum StepError {
     /// Somebody asked for an end.
     #[error("interrupted")]
     Interrupted,
     /// A network namespace cannot be made or removed.
     #[error("node `{node}` cannot get its network namespace")]
-    Netns {
-        /// The node.
-        node: NodeName,
-        /// Why.
-        source: NetnsError,
-    },
-    /// A namespace that is to be told something cannot be opened.
+    Netns { node: NodeName, source: NetnsError },
+    /// A namespace that is to be configured cannot be opened.
     #[error("cannot reach the network of {place}")]
-    Reach {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: NetnsError,
-    },
+    Reach { place: Place, source: NetnsError },
     /// A wire cannot be made or deleted.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -65,46 +55,25 @@ pub enum StepError {
     Detach(#[from] DetachError),
     /// A namespace does not take a setting.
     #[error("the network of {place} does not take its settings")]
-    Setting {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: SettingError,
-    },
+    Setting { place: Place, source: SettingError },
     /// Links cannot be looked at.
     #[error("cannot see whether the links of {place} are in operation")]
-    Settle {
-        /// Whose.
-        place: Place,
-        /// Why.
-        source: NetlinkError,
-    },
+    Settle { place: Place, source: NetlinkError },
     /// A directory of a container cannot be made or written to.
-    #[error("cannot write to `{}`", path.display())]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It cannot be told what a container drives itself.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Nobody knows what a container drives itself.
     #[error("container `{container}` of node `{node}` cannot be given its virtual functions")]
     Devices {
-        /// Its node.
         node: NodeName,
-        /// The container.
         container: String,
-        /// Why.
         source: Box<AllocationError>,
     },
     /// A container does not start.
     #[error("container `{container}` of node `{node}` does not start")]
     Start {
-        /// Its node.
         node: NodeName,
-        /// The container.
         container: String,
-        /// Why.
         source: Box<ZygoteError>,
     },
     /// A container does not stop.
@@ -166,7 +135,7 @@ impl Executor<'_> {
         self.progress
             .step("give functions back", ends.len(), |bar| {
                 let names = ends.iter().map(VfEnd::name);
-                Ok(first_error(functions::detach(paths, names, bar))?)
+                Ok(first_error(vf::detach(paths, names, bar))?)
             })
     }
 
@@ -175,7 +144,7 @@ impl Executor<'_> {
         self.progress.step("attach functions", ends.len(), |bar| {
             for end in ends {
                 go_on(interrupt, bar)?;
-                functions::attach(paths, end)?;
+                vf::attach(paths, end)?;
             }
             Ok(())
         })
@@ -207,7 +176,7 @@ impl Executor<'_> {
                 return Ok(());
             }
             make_directory(&paths.namespaces())?;
-            parallel::each(nodes, vec![(); parallel::width()], |(), node| {
+            parallel::each(nodes, |node| {
                 go_on(interrupt, bar)?;
                 // One that is there and not in the record, or no namespace any more, is a remnant.
                 Netns::remove(&node.netns).map_err(netns_of(node))?;
@@ -233,35 +202,27 @@ impl Executor<'_> {
         let interrupt = self.interrupt;
         self.progress
             .step("configure networks", places.len(), |bar| {
-                parallel::each(
-                    places,
-                    vec![(); parallel::width()],
-                    |(), (place, settings)| {
-                        go_on(interrupt, bar)?;
-                        setting::apply(&reach(place)?, settings).map_err(refused(place))
-                    },
-                )
+                parallel::each(places, |(place, settings)| {
+                    go_on(interrupt, bar)?;
+                    setting::apply(&reach(place)?, settings).map_err(refused(place))
+                })
             })
     }
 
     /// Waits until links are in operation, which they are some time after both of their ends are up.
     fn settle(&mut self, places: &[(Place, Vec<Setting>)]) -> Result<(), StepError> {
         self.progress.step("settle links", places.len(), |bar| {
-            parallel::each(
-                places,
-                vec![(); parallel::width()],
-                |(), (place, settings)| {
-                    bar.inc(1);
-                    let settle = match place {
-                        Place::Host => setting::settle_host,
-                        Place::Netns(_) => setting::settle,
-                    };
-                    settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
-                        place: place.clone(),
-                        source,
-                    })
-                },
-            )
+            parallel::each(places, |(place, settings)| {
+                bar.inc(1);
+                let settle = match place {
+                    Place::Host => setting::settle_host,
+                    Place::Netns(_) => setting::settle,
+                };
+                settle(&reach(place)?, settings).map_err(|source| StepError::Settle {
+                    place: place.clone(),
+                    source,
+                })
+            })
         })
     }
 
@@ -274,7 +235,7 @@ impl Executor<'_> {
                     return Ok(());
                 }
                 make_directory(&paths.data.join("logs"))?;
-                parallel::each(containers, zygotes, |zygote, (node, container)| {
+                parallel::each_by(containers, zygotes, |zygote, (node, container)| {
                     go_on(interrupt, bar)?;
                     let devices =
                         Devices::of(paths, &node.name).map_err(|source| StepError::Devices {
@@ -289,12 +250,10 @@ impl Executor<'_> {
                             container: container.name.clone(),
                             source: Box::new(source),
                         })?;
-                    process::save(paths, &container.id, &started).map_err(|source| {
-                        StepError::Directory {
-                            path: paths.container(&container.id),
-                            source,
-                        }
-                    })
+                    let directory = paths.container(&container.id);
+                    process::save(paths, &container.id, &started)
+                        .map_err(FileError::on("write to", &directory))?;
+                    Ok(())
                 })
             })
     }
@@ -347,14 +306,11 @@ fn netns_of(node: &NodePlan) -> impl FnOnce(NetnsError) -> StepError {
     move |source| StepError::Netns { node, source }
 }
 
-fn make_directory(path: &Path) -> Result<(), StepError> {
-    fs::create_dir_all(path).map_err(|source| StepError::Directory {
-        path: path.to_owned(),
-        source,
-    })
+fn make_directory(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(FileError::on("write to", path))
 }
 
-/// The first of several errors, as the one that is told.
+/// The first of several errors, as the one that is reported.
 fn first_error<E>(errors: Vec<E>) -> Result<(), E> {
     errors.into_iter().next().map_or(Ok(()), Err)
 }

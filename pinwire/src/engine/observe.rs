@@ -7,75 +7,65 @@ use pinwire_wiring::kernel::netlink::NetlinkError;
 use pinwire_wiring::kernel::netns::{Netns, NetnsError};
 use pinwire_wiring::ledger::StateError;
 use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName};
-use pinwire_wiring::observe;
 use pinwire_wiring::observe::Observation;
-use pinwire_wiring::setting;
 use pinwire_wiring::setting::Setting;
-use pinwire_wiring::wire;
 use pinwire_wiring::wire::{Place, WireEnd};
+use pinwire_wiring::{observe, setting, wire};
 
-use super::{functions, parallel, process};
+use super::{parallel, process, vf};
 use crate::change::{Observed, ObservedNode};
+use crate::error::chain;
 use crate::paths::TopologyPaths;
 use crate::plan::{Deployment, NodePlan};
 
 /// Why the host could not be looked at.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ObserveError {
     /// A network namespace cannot be opened.
     #[error("cannot look at {place}")]
-    Open {
-        /// Whose.
-        place: String,
-        /// Why.
-        source: NetnsError,
-    },
-    /// It cannot be told which virtual functions are whose.
+    Open { place: String, source: NetnsError },
+    /// Nobody knows which virtual functions are whose.
     #[error("cannot tell which virtual functions the topology has")]
-    Functions(#[source] StateError),
+    Vfs(#[source] StateError),
     /// The kernel does not say what is in a network namespace.
     #[error("cannot look at {place}")]
-    Read {
-        /// Whose.
-        place: String,
-        /// Why.
-        source: NetlinkError,
-    },
+    Read { place: String, source: NetlinkError },
 }
 
 /// The ends of a deployment's links by their alternative names.
-type Ends<'a> = HashMap<&'a str, End<'a>>;
+type Ends<'a> = HashMap<&'a str, ExpectedEnd<'a>>;
 
 /// What an interface should be.
 #[derive(Clone, Copy)]
-struct End<'a> {
+struct ExpectedEnd<'a> {
     name: &'a InterfaceName,
     mac: MacAddress,
     mtu: u32,
     on_host: bool,
-    function: Option<&'a VfEnd>,
+    vf: Option<&'a VfEnd>,
     wire: Option<&'a WireEnd>,
 }
 
-impl<'a> End<'a> {
+impl<'a> ExpectedEnd<'a> {
     fn of_wire(end: &'a WireEnd, mtu: u32) -> Self {
         Self {
             name: &end.interface,
             mac: end.mac,
             mtu,
             on_host: end.place == Place::Host,
-            function: None,
+            vf: None,
             wire: Some(end),
         }
     }
 
-    fn of_function(end: &'a VfEnd) -> Self {
+    fn of_vf(end: &'a VfEnd) -> Self {
         Self {
             name: &end.interface,
             mac: end.mac,
             mtu: end.mtu,
             on_host: false,
-            function: Some(end),
+            vf: Some(end),
             wire: None,
         }
     }
@@ -93,69 +83,71 @@ pub fn observe(deployment: &Deployment, paths: &TopologyPaths) -> Result<Observe
         .flat_map(|wire| {
             wire.ends
                 .iter()
-                .map(|end| (end.altname.as_str(), End::of_wire(end, wire.mtu)))
+                .map(|end| (end.altname.as_str(), ExpectedEnd::of_wire(end, wire.mtu)))
         })
         .chain(
             deployment
                 .functions
                 .iter()
-                .map(|end| (end.altname.as_str(), End::of_function(end))),
+                .map(|end| (end.altname.as_str(), ExpectedEnd::of_vf(end))),
         )
         .collect();
     let nodes = parallel::map(&deployment.nodes, |node| {
-        Ok(look_at_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
+        Ok(observe_node(node, &ends, paths)?.map(|seen| (node.name.clone(), seen)))
     });
     let nodes: HashMap<NodeName, ObservedNode> = nodes
         .into_iter()
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()?;
-    let has_host_ends = ends.values().any(|end| end.on_host);
-    let host = if has_host_ends {
-        look_at_host(&ends, &deployment.host, paths)?
-    } else {
-        ObservedNode::default()
-    };
+    let mut host = ObservedNode::default();
+    if ends.values().any(|end| end.on_host) {
+        let found = look_at_host()?;
+        host.altnames = intact(&found, &ends, paths);
+        host.is_configured = is_configured(&found, &deployment.host);
+    }
     Ok(Observed { nodes, host })
 }
 
-/// What a network namespace holds.
+/// What the network namespace of a node holds; `None` where it is gone.
 ///
 /// # Errors
-/// [`ObserveError`]; `place` says whose namespace it is.
-pub fn look(netns: &Netns, place: impl Into<String>) -> Result<Observation, ObserveError> {
-    observe::observe(netns).map_err(|source| ObserveError::Read {
-        place: place.into(),
-        source,
-    })
-}
-
-/// Opens a node's network namespace; `None` where it is gone.
-///
-/// # Errors
-/// [`ObserveError::Open`] where it is there and cannot be opened.
-pub fn open(node: &NodePlan) -> Result<Option<Netns>, ObserveError> {
+/// [`ObserveError`] where it is there and cannot be read.
+pub fn look_at(node: &NodePlan) -> Result<Option<Observation>, ObserveError> {
+    let place = format!("node `{}`", node.name);
     match Netns::open(&node.netns) {
-        Ok(netns) => Ok(Some(netns)),
+        Ok(netns) => look(&netns, place).map(Some),
         Err(NetnsError::NotANamespace { .. }) => Ok(None),
         Err(NetnsError::Open { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(None)
         }
-        Err(source) => Err(ObserveError::Open {
-            place: format!("node `{}`", node.name),
-            source,
-        }),
+        Err(source) => Err(ObserveError::Open { place, source }),
     }
 }
 
-fn look_at_node(
+/// What the network namespace of this host holds.
+///
+/// # Errors
+/// [`ObserveError`].
+pub fn look_at_host() -> Result<Observation, ObserveError> {
+    let place = "the host".to_owned();
+    match Netns::current() {
+        Ok(netns) => look(&netns, place),
+        Err(source) => Err(ObserveError::Open { place, source }),
+    }
+}
+
+fn look(netns: &Netns, place: String) -> Result<Observation, ObserveError> {
+    observe::observe(netns).map_err(|source| ObserveError::Read { place, source })
+}
+
+fn observe_node(
     node: &NodePlan,
     ends: &Ends<'_>,
     paths: &TopologyPaths,
 ) -> Result<Option<ObservedNode>, ObserveError> {
-    let Some(netns) = open(node)? else {
+    let Some(found) = look_at(node)? else {
         return Ok(None);
     };
-    let found = look(&netns, format!("node `{}`", node.name))?;
     let running = node
         .containers
         .iter()
@@ -167,26 +159,8 @@ fn look_at_node(
     Ok(Some(ObservedNode {
         altnames,
         running,
-        is_told: is_told(&found, &node.settings),
+        is_configured: is_configured(&found, &node.settings),
     }))
-}
-
-fn look_at_host(
-    ends: &Ends<'_>,
-    settings: &[Setting],
-    paths: &TopologyPaths,
-) -> Result<ObservedNode, ObserveError> {
-    let place = "the host";
-    let netns = Netns::current().map_err(|source| ObserveError::Open {
-        place: place.to_owned(),
-        source,
-    })?;
-    let found = look(&netns, place)?;
-    Ok(ObservedNode {
-        altnames: intact(&found, ends, paths),
-        running: HashSet::new(),
-        is_told: is_told(&found, settings),
-    })
 }
 
 /// The alternative names of the links that are what they should be.
@@ -197,9 +171,7 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
                 let same = link.name == end.name.as_str()
                     && link.mac == Some(end.mac)
                     && link.mtu == end.mtu;
-                same && end
-                    .function
-                    .is_none_or(|end| functions::is_intact(paths, end))
+                same && end.vf.is_none_or(|end| vf::is_intact(paths, end))
                     && end.wire.is_none_or(is_tuned)
             })
         })
@@ -210,26 +182,26 @@ fn intact(found: &Observation, ends: &Ends<'_>, paths: &TopologyPaths) -> HashSe
 /// The alternative names that the links of a node would have which its containers drive, of those that are what they
 /// should be.
 fn driven(node: &NodePlan, ends: &Ends<'_>, paths: &TopologyPaths) -> Vec<String> {
-    let functions = ends.values().filter_map(|end| end.function);
-    let driven = functions.filter(|end| end.options.driver.is_some() && end.netns == node.netns);
+    let vfs = ends.values().filter_map(|end| end.vf);
+    let driven = vfs.filter(|end| end.options.driver.is_some() && end.netns == node.netns);
     driven
-        .filter(|end| functions::is_intact(paths, end))
+        .filter(|end| vf::is_intact(paths, end))
         .map(|end| end.altname.clone())
         .collect()
 }
 
-/// Whether the end of a wire is still tuned as it was. What cannot be told counts as no: it is made anew then.
+/// Whether the end of a wire is still tuned as it was. What cannot be seen counts as no: it is made anew then.
 fn is_tuned(end: &WireEnd) -> bool {
     match wire::detuned(end) {
         Ok(mismatch) => mismatch.is_none(),
         Err(error) => {
-            tracing::warn!(error = super::chain(&error), %end, "tuning");
+            tracing::warn!(error = chain(&error), %end, "tuning");
             false
         }
     }
 }
 
-/// Whether nothing of what a namespace was told has been taken back since, as far as one look shows.
-fn is_told(found: &Observation, settings: &[Setting]) -> bool {
+/// Whether all settings that were applied to a namespace still stand, as far as one look shows.
+fn is_configured(found: &Observation, settings: &[Setting]) -> bool {
     setting::missing(found, settings).next().is_none()
 }

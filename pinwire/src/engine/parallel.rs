@@ -14,7 +14,7 @@ pub fn width() -> usize {
 ///
 /// # Errors
 /// The first error that any of the threads met.
-pub fn each<T: Sync, W: Send, E: Send>(
+pub fn each_by<T: Sync, W: Send, E: Send>(
     items: &[T],
     workers: Vec<W>,
     work: impl Fn(&mut W, &T) -> Result<(), E> + Sync,
@@ -44,6 +44,17 @@ pub fn each<T: Sync, W: Send, E: Send>(
         Ok(Some(error)) => Err(error),
         Ok(None) | Err(_) => Ok(()),
     }
+}
+
+/// The same on as many threads as there are CPUs, which have nothing of their own.
+///
+/// # Errors
+/// As [`each_by`].
+pub fn each<T: Sync, E: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    each_by(items, vec![(); width()], |(), item| work(item))
 }
 
 /// Computes a value for every item, on as many threads as there are CPUs; the values are in the order of the items.
@@ -76,7 +87,7 @@ mod tests {
     fn every_item_is_done_once() {
         let items: Vec<usize> = (0..1000).collect();
         let done = Mutex::new(Vec::new());
-        each(&items, vec![(); 3], |(), item| {
+        each_by(&items, vec![(); 3], |(), item| {
             done.lock().unwrap().push(*item);
             Ok::<_, ()>(())
         })
@@ -90,7 +101,7 @@ mod tests {
     fn the_first_error_stops_the_rest() {
         let items: Vec<usize> = (0..1000).collect();
         let done = Mutex::new(0);
-        let result = each(&items, vec![()], |(), item| {
+        let result = each_by(&items, vec![()], |(), item| {
             *done.lock().unwrap() += 1;
             if *item == 10 { Err(*item) } else { Ok(()) }
         });

@@ -46,12 +46,12 @@ impl Default for Progress {
 
 impl Progress {
     /// Does one step of `count` things; `work` is given the bar to advance. A step of nothing is not listed.
-    pub fn step<T, E>(
+    pub fn step<T>(
         &mut self,
         step: &'static str,
         count: usize,
-        work: impl FnOnce(&ProgressBar) -> Result<T, E>,
-    ) -> Result<T, E> {
+        work: impl FnOnce(&ProgressBar) -> T,
+    ) -> T {
         self.bar.set_message(step);
         self.bar.set_length(count as u64);
         self.bar.set_position(0);

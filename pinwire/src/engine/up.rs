@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use pinwire_shim::cgroup::{Cgroup, CgroupError};
 use pinwire_shim::zygote::{Zygote, ZygoteError};
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::wire::Place;
 use serde::Serialize;
 
-use super::down::{self, Haste, LeftBehind};
+use super::down::{self, Haste};
 use super::execute::{Executor, StepError};
-use super::memory::{self, MemoryError};
+use super::memory;
 use super::observe::{self, ObserveError};
 use super::parallel;
 use super::progress::{Progress, Timing};
 use crate::change::{Changes, Counts, Observed};
+use crate::error::{FileError, chains};
 use crate::interrupt::Interrupt;
 use crate::paths::TopologyPaths;
 use crate::plan::Deployment;
@@ -37,28 +37,26 @@ pub struct UpReport {
 
 /// Why a deployment is not up.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum UpError {
     /// The record or the lock cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// What exists cannot be told.
+    /// What exists cannot be seen.
     #[error(transparent)]
     Observe(#[from] ObserveError),
     /// An interface of the host stands in the way.
     #[error(
         "this host has an interface `{interface}` already, which a link of the topology wants to be called; rename one of them"
     )]
-    HostInterface {
-        /// Its name.
-        interface: String,
-    },
+    HostInterface { interface: String },
     /// The directory of the topology's state cannot be made.
     #[error("cannot prepare the topology's state")]
-    Memory(#[from] MemoryError),
+    State(#[from] FileError),
     /// The processes that make containers cannot be started.
     #[error("cannot prepare to start containers")]
     Zygote(#[from] ZygoteError),
-    /// The control group of the topology cannot be told.
+    /// The control group of the topology cannot be found.
     #[error("cannot find the control groups of this host")]
     Cgroup(#[from] CgroupError),
     /// Somebody asked for an end before anything was changed.
@@ -76,21 +74,16 @@ pub enum UpError {
     /// Something failed, and so did undoing it.
     #[error(
         "what was changed could not all be undone, `pinwire down` removes the rest: {}",
-        listed(left)
+        left.join("; ")
     )]
     NotUndone {
-        /// What failed first.
         source: Box<UpError>,
         /// What failed while it was undone.
         left: Vec<String>,
     },
     /// What an earlier, interrupted command left cannot be removed.
-    #[error("what an interrupted command left behind cannot be removed: {}", listed(.0))]
+    #[error("what an interrupted command left behind cannot be removed: {}", .0.join("; "))]
     LeftBehind(Vec<String>),
-}
-
-fn listed(errors: &[String]) -> String {
-    errors.join("; ")
 }
 
 /// Brings topologies up.
@@ -174,7 +167,7 @@ impl Up<'_> {
         }
         let left = down::clear(self.paths, record.as_ref(), Haste::Kill, &mut self.progress);
         if !left.is_empty() {
-            return Err(UpError::LeftBehind(told(&left)));
+            return Err(UpError::LeftBehind(chains(&left)));
         }
         Ok((
             Deployment::empty(wanted.name.clone(), wanted.mode),
@@ -199,7 +192,7 @@ impl Up<'_> {
         let Err(source) = done else { return Ok(()) };
         let source = Box::new(source);
         let left = if old.nodes.is_empty() {
-            told(&down::clear(
+            chains(&down::clear(
                 self.paths,
                 Some(&record),
                 Haste::Kill,
@@ -207,11 +200,7 @@ impl Up<'_> {
             ))
         } else {
             let restored = self.restore(&record.deployment, old, grace);
-            restored
-                .err()
-                .map(|error| chain(&error))
-                .into_iter()
-                .collect()
+            chains(restored.err().as_slice())
         };
         if left.is_empty() {
             Err(UpError::Undone(source))
@@ -278,11 +267,7 @@ fn check_host(changes: &Changes) -> Result<(), UpError> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let host = Netns::current().map_err(|source| ObserveError::Open {
-        place: "the host".to_owned(),
-        source,
-    })?;
-    let found = observe::look(&host, "the host")?;
+    let found = observe::look_at_host()?;
     for end in wanted {
         let foreign = found
             .link(end.interface.as_str())
@@ -294,19 +279,4 @@ fn check_host(changes: &Changes) -> Result<(), UpError> {
         }
     }
     Ok(())
-}
-
-fn told(errors: &[LeftBehind]) -> Vec<String> {
-    errors.iter().map(|error| chain(error)).collect()
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -1,6 +1,6 @@
 //! A line of routers: what enters at one end leaves at the other, both ways.
 
-use super::{Kind, Manifest, Pod, wire};
+use super::{Kind, Manifest, PodText, wire};
 
 /// The MAC address of the receiver at 10.0.2.20, as in `manifests/chain.yaml`.
 const RECEIVER: &str = "02:00:00:00:02:20";
@@ -32,8 +32,8 @@ fn head(nodes: u32) -> String {
     )
 }
 
-fn pod(node: u32, nodes: u32) -> Pod {
-    let mut pod = Pod::new(format!("h{node}"));
+fn pod(node: u32, nodes: u32) -> PodText {
+    let mut pod = PodText::new(format!("h{node}"));
     pod.router();
     pod.forwarding.push("routes:".to_owned());
     if node == 1 {

@@ -4,7 +4,7 @@
 //! The paper spreads load by the last byte of the destination, which Linux cannot match; here the way up is chosen by
 //! the destination's pod or edge switch, which spreads as evenly over all core switches.
 
-use super::{GenerateError, Kind, Manifest, NODES_MAX, Pod};
+use super::{GenerateError, Kind, Manifest, NODES_MAX, PodText};
 
 pub(super) fn manifest(nodes: u32) -> Result<String, GenerateError> {
     let sizes: Vec<_> = (1..)
@@ -17,7 +17,7 @@ pub(super) fn manifest(nodes: u32) -> Result<String, GenerateError> {
             sizes: sizes.into_iter().map(size).collect(),
         });
     };
-    let tree = Tree { k, half: k / 2 };
+    let tree = FatTree { k, half: k / 2 };
     let mut manifest = Manifest::new(Kind::FatTree, &tree.head());
     for pod in 1..=k {
         for edge in 1..=tree.half {
@@ -44,13 +44,13 @@ fn size(k: u32) -> u32 {
 }
 
 /// A tree of `k`-port switches. Everything is numbered from 1.
-struct Tree {
+struct FatTree {
     k: u32,
     /// Half of the ports: as many lead up as down.
     half: u32,
 }
 
-impl Tree {
+impl FatTree {
     fn head(&self) -> String {
         let Self { k, half } = self;
         format!(
@@ -71,8 +71,8 @@ impl Tree {
         )
     }
 
-    fn host(&self, pod: u32, edge: u32, host: u32) -> Pod {
-        let mut node = Pod::new(format!("host-{pod}-{edge}-{host}"));
+    fn host(&self, pod: u32, edge: u32, host: u32) -> PodText {
+        let mut node = PodText::new(format!("host-{pod}-{edge}-{host}"));
         node.link(
             "up",
             &format!("edge-{pod}-{edge}:down{host}"),
@@ -86,8 +86,8 @@ impl Tree {
         node
     }
 
-    fn edge(&self, pod: u32, edge: u32) -> Pod {
-        let mut node = Pod::new(format!("edge-{pod}-{edge}"));
+    fn edge(&self, pod: u32, edge: u32) -> PodText {
+        let mut node = PodText::new(format!("edge-{pod}-{edge}"));
         for host in 1..=self.half {
             node.link(
                 &format!("down{host}"),
@@ -113,8 +113,8 @@ impl Tree {
         node
     }
 
-    fn aggregation(&self, pod: u32, agg: u32) -> Pod {
-        let mut node = Pod::new(format!("agg-{pod}-{agg}"));
+    fn aggregation(&self, pod: u32, agg: u32) -> PodText {
+        let mut node = PodText::new(format!("agg-{pod}-{agg}"));
         for edge in 1..=self.half {
             node.link(
                 &format!("down{edge}"),
@@ -149,8 +149,8 @@ impl Tree {
         node
     }
 
-    fn core(&self, agg: u32, core: u32) -> Pod {
-        let mut node = Pod::new(format!("core-{agg}-{core}"));
+    fn core(&self, agg: u32, core: u32) -> PodText {
+        let mut node = PodText::new(format!("core-{agg}-{core}"));
         for pod in 1..=self.k {
             node.link(
                 &format!("pod{pod}"),
@@ -176,7 +176,7 @@ impl Tree {
     }
 }
 
-fn router(node: &mut Pod, routes: impl Iterator<Item = (String, String)>) {
+fn router(node: &mut PodText, routes: impl Iterator<Item = (String, String)>) {
     node.router();
     node.forwarding.push("routes:".to_owned());
     node.forwarding

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Kind, Manifest, Pod, arcs, prefixes, wire};
+use super::{Kind, Manifest, PodText, arcs, prefixes, wire};
 
 /// The table whose default route takes the chord, and the one that takes the circle.
 const TABLE_CHORD: u32 = 101;
@@ -75,13 +75,13 @@ impl Mesh {
         drawing.trim_end().to_owned() + "\n  (and from the last row back to the first)\n"
     }
 
-    fn pod(&self, node: u32) -> Pod {
+    fn pod(&self, node: u32) -> PodText {
         let Self { nodes, chord } = *self;
         let name = |node: u32| format!("r{}", node % nodes + 1);
         let before = |steps: u32| (node + nodes - steps) % nodes;
         let (next, prev) = (wire(node).0, wire(before(1)).1);
         let (skip, back) = (wire(nodes + node).0, wire(nodes + before(chord)).1);
-        let mut pod = Pod::new(name(node));
+        let mut pod = PodText::new(name(node));
         pod.link(
             "next",
             &format!("{}:prev", name(node + 1)),

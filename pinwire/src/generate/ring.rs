@@ -1,7 +1,7 @@
 //! A circle of routers. Each sends the shorter way round: clockwise by a few prefixes that together hold exactly that
 //! half of the wires, and the other way by its default route.
 
-use super::{Kind, Manifest, Pod, arcs, prefixes, wire};
+use super::{Kind, Manifest, PodText, arcs, prefixes, wire};
 
 pub(super) fn manifest(nodes: u32) -> String {
     let mut manifest = Manifest::new(Kind::Ring, &head(nodes));
@@ -20,11 +20,11 @@ fn head(nodes: u32) -> String {
     )
 }
 
-fn pod(node: u32, nodes: u32) -> Pod {
+fn pod(node: u32, nodes: u32) -> PodText {
     let (next, previous) = ((node + 1) % nodes, (node + nodes - 1) % nodes);
     let (right, beyond_right) = wire(node);
     let (beyond_left, left) = wire(previous);
-    let mut pod = Pod::new(format!("r{}", node + 1));
+    let mut pod = PodText::new(format!("r{}", node + 1));
     pod.link(
         "left",
         &format!("r{}:right", previous + 1),

@@ -150,9 +150,13 @@ fn rows(order: &[usize], spacing: &Spacing) -> Vec<(usize, Point)> {
             y: row as f64 * spacing.wire,
         }
     };
-    order
-        .iter()
-        .enumerate()
+    placed(order, point)
+}
+
+/// Each vertex at the point of its number in the order.
+fn placed(order: &[usize], point: impl Fn(usize) -> Point) -> Vec<(usize, Point)> {
+    let numbered = order.iter().enumerate();
+    numbered
         .map(|(index, vertex)| (*vertex, point(index)))
         .collect()
 }
@@ -167,11 +171,7 @@ fn circle(order: &[usize], spacing: &Spacing) -> Vec<(usize, Point)> {
         x: radius * angle(index).cos(),
         y: radius * angle(index).sin(),
     };
-    order
-        .iter()
-        .enumerate()
-        .map(|(index, vertex)| (*vertex, point(index)))
-        .collect()
+    placed(order, point)
 }
 
 /// Leaves at the bottom, each other vertex as many layers above as it is steps away from the nearest leaf.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::layout::{Point, extent};
-use super::{End, Graph, Vertex, Wire};
+use super::{DrawnEnd, Graph, Vertex, Wire};
 
 const MARGIN: f64 = 40.0;
 const BOX_HEIGHT: f64 = 30.0;
@@ -118,25 +118,15 @@ fn draw_wire(
         "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"#7088a8\" stroke-width=\"1.2\"/>",
         from.x, from.y, to.x, to.y
     );
-    draw_label(
-        one,
-        &graph.vertices[one.vertex],
-        shifts[0],
-        (from, to),
-        text,
-    );
-    draw_label(
-        two,
-        &graph.vertices[two.vertex],
-        shifts[1],
-        (to, from),
-        text,
-    );
+    let ends = [(one, (from, to)), (two, (to, from))];
+    for ((end, way), shift) in ends.into_iter().zip(shifts) {
+        draw_label(end, &graph.vertices[end.vertex], shift, way, text);
+    }
 }
 
 /// Writes along the wire, beginning `shift` beyond the edge of the box at `near`, never upside down.
 fn draw_label(
-    end: &End,
+    end: &DrawnEnd,
     vertex: &Vertex,
     shift: f64,
     (near, far): (Point, Point),

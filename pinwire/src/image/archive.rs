@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::error::{At, Error};
+use super::error::{At, ImageError};
 use super::layer::Limits;
 use super::limit::{Allowance, Limited};
 
@@ -27,12 +27,12 @@ enum Content {
     Directory,
     Tar {
         file: File,
-        members: HashMap<PathBuf, Member>,
+        members: HashMap<PathBuf, ArchiveMember>,
     },
 }
 
 #[derive(Clone, Debug)]
-enum Member {
+enum ArchiveMember {
     File {
         offset: u64,
         size: u64,
@@ -43,7 +43,7 @@ enum Member {
 
 impl Archive {
     /// Opens `path`. An archive that is compressed as a whole is decompressed to an unnamed file in `scratch`.
-    pub(super) fn open(path: &Path, scratch: &Path, limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, scratch: &Path, limits: &Limits) -> Result<Self, ImageError> {
         let mut file = File::open(path).at("open", path)?;
         if file.metadata().at("fstat", path)?.is_dir() {
             return Ok(Self {
@@ -55,7 +55,7 @@ impl Archive {
             file = decompress_whole(&file, scratch, limits).at("decompress", path)?;
         }
         file.seek(SeekFrom::Start(0)).at("lseek", path)?;
-        let members = members(&file).map_err(|error| Error::NotAnImage {
+        let members = members(&file).map_err(|error| ImageError::NotAnImage {
             path: path.to_owned(),
             reason: format!("it is neither a directory nor a tar archive ({error})"),
         })?;
@@ -71,7 +71,7 @@ impl Archive {
     }
 
     /// A file of the archive by its name, and its length in bytes; none if it has no such file.
-    pub(super) fn file(&self, name: &str) -> Result<Option<(Section, u64)>, Error> {
+    pub(super) fn file(&self, name: &str) -> Result<Option<(Section, u64)>, ImageError> {
         let Some(mut name) = clean(Path::new(name)) else {
             return Ok(None);
         };
@@ -82,7 +82,7 @@ impl Archive {
         // Links to links are followed, but not in circles.
         for _ in 0..8 {
             match members.get(&name) {
-                Some(Member::File { offset, size }) => {
+                Some(ArchiveMember::File { offset, size }) => {
                     let file = file.try_clone().at("dup", &self.path)?;
                     return Ok(Some((
                         Section {
@@ -93,7 +93,7 @@ impl Archive {
                         *size,
                     )));
                 }
-                Some(Member::Link(target)) => name.clone_from(target),
+                Some(ArchiveMember::Link(target)) => name.clone_from(target),
                 None => return Ok(None),
             }
         }
@@ -101,13 +101,17 @@ impl Archive {
     }
 
     /// The whole of a small file.
-    pub(super) fn document(&self, name: &str, limits: &Limits) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn document(
+        &self,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, ImageError> {
         let Some((mut section, size)) = self.file(name)? else {
             return Ok(None);
         };
         if size > limits.document_bytes {
             let limit = format!("{} bytes", limits.document_bytes);
-            return Err(Error::Limit {
+            return Err(ImageError::Limit {
                 what: format!("`{name}` of the archive"),
                 limit,
             });
@@ -183,7 +187,7 @@ pub(super) fn decompressed<'a>(mut stream: impl Read + 'a) -> io::Result<Box<dyn
 }
 
 /// A regular file of the host.
-fn whole_file(path: &Path) -> Result<Option<(Section, u64)>, Error> {
+fn whole_file(path: &Path) -> Result<Option<(Section, u64)>, ImageError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.at("open", path)?,
@@ -210,7 +214,7 @@ fn decompress_whole(file: &File, scratch: &Path, limits: &Limits) -> io::Result<
 }
 
 /// Reads all headers; data is skipped by seeking.
-fn members(file: &File) -> io::Result<HashMap<PathBuf, Member>> {
+fn members(file: &File) -> io::Result<HashMap<PathBuf, ArchiveMember>> {
     let allowance = Allowance::new(METADATA_MAX);
     let mut archive = tar::Archive::new(Seekable(Limited::new(file, allowance.clone()), file));
     let mut members = HashMap::new();
@@ -224,7 +228,7 @@ fn members(file: &File) -> io::Result<HashMap<PathBuf, Member>> {
         let Some(name) = clean(&path) else { continue };
         let kind = entry.header().entry_type();
         let member = if kind.is_file() {
-            Member::File {
+            ArchiveMember::File {
                 offset: entry.raw_file_position(),
                 size: entry.size(),
             }
@@ -239,7 +243,7 @@ fn members(file: &File) -> io::Result<HashMap<PathBuf, Member>> {
             else {
                 continue;
             };
-            Member::Link(target)
+            ArchiveMember::Link(target)
         } else {
             continue;
         };

@@ -18,13 +18,12 @@ impl Digest {
 
     /// 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The file of what has this digest, in an OCI image layout.
+    pub(super) fn blob_name(&self) -> String {
+        format!("blobs/sha256/{}", self.hex())
     }
 }
 

@@ -12,10 +12,10 @@ use std::path::Path;
 use oci_spec::image::{Descriptor, ImageIndexBuilder, ImageManifestBuilder, MediaType};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, EntryType};
 
 use super::digest::{Digest, Hashing};
-use super::error::{At, Error};
+use super::error::{At, ImageError};
 use super::index;
 use super::layer;
 use super::reference::Reference;
@@ -26,8 +26,8 @@ impl Store {
     ///
     /// # Errors
     /// If there is no such image, or the file cannot be written; what was at `path` is still there then.
-    pub fn export(&self, reference: &str, path: &Path) -> Result<(), Error> {
-        let reference: Reference = reference.parse().map_err(Error::Reference)?;
+    pub fn export(&self, reference: &str, path: &Path) -> Result<(), ImageError> {
+        let reference: Reference = reference.parse().map_err(ImageError::Reference)?;
         // No layer vanishes while it is read.
         let _lock = self.lock_layers_shared()?;
         let index = index::read(&self.images)?;
@@ -79,7 +79,7 @@ struct Documents {
 }
 
 impl Documents {
-    fn new(name: &str, configuration: &Value, layers: &[Layer<'_>]) -> Result<Self, Error> {
+    fn new(name: &str, configuration: &Value, layers: &[Layer<'_>]) -> Result<Self, ImageError> {
         let mut configuration = configuration.clone();
         configuration["rootfs"] = json!({
             "type": "layers",
@@ -89,9 +89,9 @@ impl Documents {
         let manifest = manifest(&configuration, layers)?;
         let index = index_of(&manifest, name)?;
         let docker = text(&json!([{
-            "Config": blob_name(&Digest::of(&configuration)),
+            "Config": Digest::of(&configuration).blob_name(),
             "RepoTags": [name],
-            "Layers": layers.iter().map(|layer| blob_name(&layer.digest)).collect::<Vec<_>>(),
+            "Layers": layers.iter().map(|layer| layer.digest.blob_name()).collect::<Vec<_>>(),
         }]))?;
         Ok(Self {
             configuration,
@@ -105,10 +105,10 @@ impl Documents {
     fn files(&self) -> [(String, &[u8]); 5] {
         [
             (
-                blob_name(&Digest::of(&self.configuration)),
+                Digest::of(&self.configuration).blob_name(),
                 &self.configuration,
             ),
-            (blob_name(&Digest::of(&self.manifest)), &self.manifest),
+            (Digest::of(&self.manifest).blob_name(), &self.manifest),
             ("index.json".to_owned(), &self.index),
             ("manifest.json".to_owned(), &self.docker),
             (
@@ -119,7 +119,7 @@ impl Documents {
     }
 }
 
-fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error> {
+fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, ImageError> {
     let layers: Vec<_> = layers
         .iter()
         .map(|layer| descriptor(MediaType::ImageLayer, layer.digest, layer.bytes))
@@ -129,12 +129,11 @@ fn manifest(configuration: &[u8], layers: &[Layer<'_>]) -> Result<Vec<u8>, Error
         .media_type(MediaType::ImageManifest)
         .config(document(MediaType::ImageConfig, configuration)?)
         .layers(layers)
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     text(&manifest)
 }
 
-fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, Error> {
+fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, ImageError> {
     let mut entry = document(MediaType::ImageManifest, manifest)?;
     // One key only: a map of several would be written in any order.
     let annotation = (
@@ -146,15 +145,8 @@ fn index_of(manifest: &[u8], name: &str) -> Result<Vec<u8>, Error> {
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
         .manifests(vec![entry])
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     text(&index)
-}
-
-fn unbuildable(error: oci_spec::OciSpecError) -> Error {
-    Error::Unsupported {
-        what: error.to_string(),
-    }
 }
 
 /// Writes all files. The outer result is that of the archive's file, the inner one that of reading the layers.
@@ -162,13 +154,14 @@ fn write(
     file: &File,
     documents: &Documents,
     layers: &[Layer<'_>],
-) -> io::Result<Result<(), Error>> {
+) -> io::Result<Result<(), ImageError>> {
     let mut archive = Builder::new(BufWriter::with_capacity(1 << 18, file));
     for directory in ["blobs/", "blobs/sha256/"] {
-        archive.append_data(&mut header(EntryType::Directory, 0), directory, io::empty())?;
+        let mut header = layer::header(EntryType::Directory, 0o755, 0);
+        archive.append_data(&mut header, directory, io::empty())?;
     }
     for (name, bytes) in documents.files() {
-        let mut header = header(EntryType::Regular, bytes.len() as u64);
+        let mut header = layer::header(EntryType::Regular, 0o644, bytes.len() as u64);
         archive.append_data(&mut header, name, bytes)?;
     }
     let mut written = Vec::new();
@@ -177,8 +170,8 @@ fn write(
             continue;
         }
         written.push(layer.digest);
-        let mut head = header(EntryType::Regular, layer.bytes);
-        head.set_path(blob_name(&layer.digest))?;
+        let mut head = layer::header(EntryType::Regular, 0o644, layer.bytes);
+        head.set_path(layer.digest.blob_name())?;
         head.set_cksum();
         let output = archive.get_mut();
         output.write_all(head.as_bytes())?;
@@ -191,37 +184,15 @@ fn write(
     Ok(Ok(()))
 }
 
-fn header(kind: EntryType, size: u64) -> Header {
-    let mut header = Header::new_ustar();
-    header.set_entry_type(kind);
-    header.set_size(size);
-    header.set_mode(if kind == EntryType::Directory {
-        0o755
-    } else {
-        0o644
-    });
-    for set in [Header::set_mtime, Header::set_uid, Header::set_gid] {
-        set(&mut header, 0);
-    }
-    header
+fn text(document: &impl Serialize) -> Result<Vec<u8>, ImageError> {
+    serde_json::to_vec(document).map_err(ImageError::document("a document of the archive"))
 }
 
-fn text(document: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(document).map_err(|source| Error::Document {
-        what: "a document of the archive".to_owned(),
-        source,
-    })
-}
-
-fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, Error> {
+fn document(media_type: MediaType, bytes: &[u8]) -> Result<Descriptor, ImageError> {
     descriptor(media_type, Digest::of(bytes), bytes.len() as u64)
 }
 
-fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, Error> {
-    let digest: oci_spec::image::Digest = digest.to_string().parse().map_err(unbuildable)?;
+fn descriptor(media_type: MediaType, digest: Digest, bytes: u64) -> Result<Descriptor, ImageError> {
+    let digest: oci_spec::image::Digest = digest.to_string().parse()?;
     Ok(Descriptor::new(media_type, bytes, digest))
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
 }

@@ -2,28 +2,25 @@
 //! it gets a name in the store.
 
 mod docker;
-mod meter;
 mod oci;
 
 use std::io::{self, Read};
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use serde::de::DeserializeOwned;
 
 use super::archive::{Archive, Section, decompressed};
 use super::digest::{Digest, Hashing};
-use super::error::{At, Error};
-use super::index::{self, Record};
+use super::error::{At, ImageError};
+use super::index::{self, ImageRecord};
 use super::layer::{self, Limits};
 use super::platform::Platform;
 use super::reference::Reference;
 use super::store::{Image, Store};
-use meter::{Meter, Metered};
-
-pub use meter::Progress;
 
 /// An image as an archive describes it.
-struct Source {
+struct ImageSource {
     names: Vec<Reference>,
     configuration: serde_json::Value,
     digest: Digest,
@@ -32,10 +29,10 @@ struct Source {
     layers: Vec<LayerSource>,
 }
 
-impl Source {
+impl ImageSource {
     /// What the index is to hold, `bytes` being those of the layers' files.
-    fn record(self, bytes: u64) -> (Vec<Reference>, Record) {
-        let record = Record {
+    fn record(self, bytes: u64) -> (Vec<Reference>, ImageRecord) {
+        let record = ImageRecord {
             digest: self.digest,
             manifest: self.manifest,
             layers: self.layers.iter().map(|layer| layer.unpacked).collect(),
@@ -59,7 +56,7 @@ struct LayerSource {
 
 impl Store {
     /// Imports all images of the archive or OCI layout at `path` for this host's platform, in place of images of the same
-    /// names. `name` names the image, in place of the archive's names for it. `progress` is called every so often.
+    /// names. `name` names the image, in place of the archive's names for it. `progress` counts the bytes of the layers' files.
     ///
     /// Safe beside other imports, and to be killed: an image is in the store with all of its layers, or not at all.
     ///
@@ -71,23 +68,22 @@ impl Store {
         path: &Path,
         name: Option<&str>,
         limits: &Limits,
-        mut progress: impl FnMut(Progress),
-    ) -> Result<Vec<Image>, Error> {
+        progress: &ProgressBar,
+    ) -> Result<Vec<Image>, ImageError> {
         let name = name
-            .map(|name| name.parse().map_err(Error::Reference))
+            .map(|name| name.parse().map_err(ImageError::Reference))
             .transpose()?;
         let archive = Archive::open(path, &self.layers, limits)?;
         let sources = named(sources(&archive, limits)?, name, path)?;
-        let mut meter = Meter::new(&mut progress);
         for layer in sources.iter().flat_map(|source| &source.layers) {
-            meter.expect(open_layer(&archive, layer)?.1);
+            progress.inc_length(open_layer(&archive, layer)?.1);
         }
         let _lock = self.lock_layers_shared()?;
         let mut records = Vec::new();
         for source in sources {
             let mut bytes = 0;
             for layer in &source.layers {
-                bytes += self.add_layer(&archive, layer, limits, &mut meter)?;
+                bytes += self.add_layer(&archive, layer, limits, progress)?;
             }
             records.push(source.record(bytes));
         }
@@ -95,7 +91,10 @@ impl Store {
     }
 
     /// Enters finished images into the index, all at once.
-    fn register(&self, records: Vec<(Vec<Reference>, Record)>) -> Result<Vec<Image>, Error> {
+    fn register(
+        &self,
+        records: Vec<(Vec<Reference>, ImageRecord)>,
+    ) -> Result<Vec<Image>, ImageError> {
         index::update(&self.images, |index| {
             let mut images = Vec::new();
             for (names, record) in records {
@@ -114,16 +113,16 @@ impl Store {
         archive: &Archive,
         layer: &LayerSource,
         limits: &Limits,
-        meter: &mut Meter<'_>,
-    ) -> Result<u64, Error> {
+        progress: &ProgressBar,
+    ) -> Result<u64, ImageError> {
         let (section, size) = open_layer(archive, layer)?;
         let directory = self.layer(&layer.unpacked);
         if directory.is_dir() {
-            meter.add(size);
+            progress.inc(size);
             return layer::bytes(&directory);
         }
         let partial = self.partial_layer()?;
-        let mut file = Hashing::new(Metered::new(section, meter));
+        let mut file = Hashing::new(progress.wrap_read(section));
         let unpacked = unpack_layer(&mut file, partial.path(), limits);
         // A damaged file is better named so than by what it did to the decompressor; its rest counts for the digest.
         let rest = io::copy(&mut file, &mut io::sink()).at("read", archive.path());
@@ -134,7 +133,7 @@ impl Store {
         rest?;
         if found != layer.unpacked {
             let what = format!("layer `{}`, unpacked,", layer.name);
-            return Err(Error::Corrupt {
+            return Err(ImageError::Corrupt {
                 what,
                 expected: layer.unpacked,
                 found,
@@ -150,14 +149,14 @@ fn unpack_layer(
     file: &mut impl Read,
     directory: &Path,
     limits: &Limits,
-) -> Result<(Digest, u64), Error> {
+) -> Result<(Digest, u64), ImageError> {
     let mut stream = Hashing::new(decompressed(file).at("decompress", directory)?);
     let bytes = layer::unpack(&mut stream, directory, limits)?;
     Ok((stream.finish().0, bytes))
 }
 
 /// Reads what an archive says of its images, whichever form it has.
-fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
+fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<ImageSource>, ImageError> {
     let oci = oci::read(archive, limits)?;
     // Archives of later Docker versions have both forms; the older one tells the names in full.
     let unnamed = oci
@@ -171,7 +170,7 @@ fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
     docker
         .or(oci)
         .filter(|sources| !sources.is_empty())
-        .ok_or_else(|| Error::NotAnImage {
+        .ok_or_else(|| ImageError::NotAnImage {
             path: archive.path().to_owned(),
             reason:
                 "it holds neither index.json (OCI image layout) nor manifest.json (docker save)"
@@ -181,13 +180,13 @@ fn sources(archive: &Archive, limits: &Limits) -> Result<Vec<Source>, Error> {
 
 /// Every image with at least one name.
 fn named(
-    mut sources: Vec<Source>,
+    mut sources: Vec<ImageSource>,
     name: Option<Reference>,
     path: &Path,
-) -> Result<Vec<Source>, Error> {
+) -> Result<Vec<ImageSource>, ImageError> {
     if let Some(name) = name {
         let [source] = sources.as_mut_slice() else {
-            return Err(Error::SeveralImages {
+            return Err(ImageError::SeveralImages {
                 path: path.to_owned(),
                 count: sources.len(),
             });
@@ -195,17 +194,17 @@ fn named(
         source.names = vec![name];
     }
     if sources.iter().any(|source| source.names.is_empty()) {
-        return Err(Error::Nameless {
+        return Err(ImageError::Nameless {
             path: path.to_owned(),
         });
     }
     Ok(sources)
 }
 
-fn open_layer(archive: &Archive, layer: &LayerSource) -> Result<(Section, u64), Error> {
+fn open_layer(archive: &Archive, layer: &LayerSource) -> Result<(Section, u64), ImageError> {
     archive
         .file(&layer.name)?
-        .ok_or_else(|| Error::BlobMissing {
+        .ok_or_else(|| ImageError::BlobMissing {
             what: format!("layer `{}`", layer.name),
         })
 }
@@ -216,17 +215,17 @@ fn check(
     expected: Digest,
     length: u64,
     (found, bytes): (Digest, u64),
-) -> Result<(), Error> {
+) -> Result<(), ImageError> {
     let what = format!("`{name}`");
     if bytes != length {
-        return Err(Error::Length {
+        return Err(ImageError::Length {
             what,
             expected: length,
             found: bytes,
         });
     }
     if found != expected {
-        return Err(Error::Corrupt {
+        return Err(ImageError::Corrupt {
             what,
             expected,
             found,
@@ -235,20 +234,29 @@ fn check(
     Ok(())
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|source| Error::Document {
-        what: what.to_owned(),
-        source,
-    })
+/// Whether an image has as many layers as digests of their content.
+fn check_layers(layers: usize, unpacked: usize) -> Result<(), ImageError> {
+    if layers == unpacked {
+        return Ok(());
+    }
+    let what = format!("an image with {layers} layers and {unpacked} digests of layers");
+    Err(ImageError::Unsupported { what })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, ImageError> {
+    serde_json::from_slice(bytes).map_err(ImageError::document(what))
 }
 
 /// The digests of a configuration's layers, unpacked, and its platform.
 fn read_configuration(
     bytes: &[u8],
     name: &str,
-) -> Result<(serde_json::Value, Vec<Digest>, Platform), Error> {
+) -> Result<(serde_json::Value, Vec<Digest>, Platform), ImageError> {
     let configuration: oci_spec::image::ImageConfiguration = parse(bytes, name)?;
-    let digest = |text: &String| text.parse().map_err(|what| Error::Unsupported { what });
+    let digest = |text: &String| {
+        text.parse()
+            .map_err(|what| ImageError::Unsupported { what })
+    };
     let layers = configuration
         .rootfs()
         .diff_ids()

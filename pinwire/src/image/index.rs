@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::error::{At, Error};
+use super::error::{At, ImageError};
 
 /// The version of the index's form.
 pub(super) const VERSION: u32 = 1;
@@ -20,7 +20,7 @@ pub(super) const VERSION: u32 = 1;
 pub(super) struct Index {
     pub(super) version: u32,
     /// By complete reference.
-    pub(super) images: BTreeMap<String, Record>,
+    pub(super) images: BTreeMap<String, ImageRecord>,
 }
 
 impl Default for Index {
@@ -34,7 +34,7 @@ impl Default for Index {
 
 /// One image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct ImageRecord {
     /// Digest of the configuration: what Docker calls the image's id.
     pub(super) digest: Digest,
     /// Digest of the manifest, where the image came with one.
@@ -78,25 +78,18 @@ impl Fingerprint {
 }
 
 /// Reads the index below `images`; an absent one is empty.
-pub(super) fn read(images: &Path) -> Result<Index, Error> {
+pub(super) fn read(images: &Path) -> Result<Index, ImageError> {
     let path = images.join("index.json");
     let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
-        Err(source) => {
-            return Err(Error::Io {
-                call: "read",
-                path,
-                source,
-            });
-        }
+        bytes => bytes.at("read", &path)?,
     };
-    let index: Index = serde_json::from_slice(&bytes).map_err(|source| Error::Index {
+    let index: Index = serde_json::from_slice(&bytes).map_err(|source| ImageError::Index {
         path: path.clone(),
         source,
     })?;
     if index.version != VERSION {
-        return Err(Error::IndexVersion {
+        return Err(ImageError::IndexVersion {
             path,
             version: index.version,
         });
@@ -107,9 +100,9 @@ pub(super) fn read(images: &Path) -> Result<Index, Error> {
 /// Changes the index while no other process does.
 pub(super) fn update<T>(
     images: &Path,
-    change: impl FnOnce(&mut Index) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let _lock = lock(&images.join("index.lock"))?;
+    change: impl FnOnce(&mut Index) -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
+    let _lock = lock(&images.join("index.lock"), File::lock)?;
     let mut index = read(images)?;
     let result = change(&mut index)?;
     write(images, &index)?;
@@ -117,10 +110,10 @@ pub(super) fn update<T>(
 }
 
 /// One fixed temporary name, so that a killed writer leaves one file behind, which the next one overwrites.
-fn write(images: &Path, index: &Index) -> Result<(), Error> {
+fn write(images: &Path, index: &Index) -> Result<(), ImageError> {
     let path = images.join("index.json");
     let new = images.join("index.json.new");
-    let mut text = serde_json::to_vec_pretty(index).map_err(|source| Error::Index {
+    let mut text = serde_json::to_vec_pretty(index).map_err(|source| ImageError::Index {
         path: path.clone(),
         source,
     })?;
@@ -134,18 +127,14 @@ fn write(images: &Path, index: &Index) -> Result<(), Error> {
         .at("fsync", images)
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
-    let file = open_lock(path)?;
-    file.lock().at("flock", path)?;
-    Ok(file)
-}
-
-/// Opens a lock file, making it where absent. The lock ends with the file.
-pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
-    File::options()
+/// Takes a lock by its file, which is made where absent. The lock ends with the file.
+pub(super) fn lock(path: &Path, take: fn(&File) -> io::Result<()>) -> Result<File, ImageError> {
+    let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)
-        .at("open", path)
+        .at("open", path)?;
+    take(&file).at("flock", path)?;
+    Ok(file)
 }

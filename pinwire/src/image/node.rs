@@ -14,13 +14,13 @@ use oci_spec::image::{
 };
 
 use super::digest::{Digest, Hashing};
-use super::error::{At, Error};
-use super::index::{self, Fingerprint, Record};
+use super::error::{At, ImageError};
+use super::index::{self, Fingerprint, ImageRecord};
 use super::layer;
 use super::platform::Platform;
 use super::reference::Reference;
 use super::store::{Image, Store};
-use tree::Tree;
+use tree::ImageTree;
 
 /// The reference of the node image.
 pub const NODE_IMAGE: &str = "localhost/pinwire-node:latest";
@@ -52,7 +52,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Those installed on this host.
-    fn installed() -> Result<Self, Error> {
+    fn installed() -> Result<Self, ImageError> {
         let executable = std::env::current_exe().at("readlink", Path::new("/proc/self/exe"))?;
         let directory = executable.parent().unwrap_or(Path::new("/"));
         let node = Self::find_node(
@@ -69,7 +69,10 @@ impl Programs {
     }
 
     /// `given` wins; otherwise beside the running program, or where packages put what users do not call.
-    pub(super) fn find_node(directory: &Path, given: Option<PathBuf>) -> Result<PathBuf, Error> {
+    pub(super) fn find_node(
+        directory: &Path,
+        given: Option<PathBuf>,
+    ) -> Result<PathBuf, ImageError> {
         let candidates = match given {
             Some(path) => vec![path],
             None => [
@@ -91,12 +94,12 @@ impl Programs {
             .iter()
             .find(|path| path.is_file())
             .cloned()
-            .ok_or_else(|| Error::NodeProgram {
+            .ok_or_else(|| ImageError::NodeProgram {
                 searched: searched(),
             })
     }
 
-    fn fingerprints(&self) -> Result<Vec<Fingerprint>, Error> {
+    fn fingerprints(&self) -> Result<Vec<Fingerprint>, ImageError> {
         let mut fingerprints = Vec::new();
         for path in std::iter::once(&self.node).chain(&self.busybox) {
             let metadata = std::fs::metadata(path).at("stat", path)?;
@@ -111,13 +114,16 @@ impl Store {
     /// Any number of processes may call it at once, and be killed while they do.
     ///
     /// # Errors
-    /// [`Error::NodeProgram`] if there is no `pinwire-node`, and whatever keeps the image from being written.
-    pub fn ensure_node_image(&self) -> Result<NodeImage, Error> {
+    /// [`ImageError::NodeProgram`] if there is no `pinwire-node`, and whatever keeps the image from being written.
+    pub fn ensure_node_image(&self) -> Result<NodeImage, ImageError> {
         self.ensure_node_image_of(&Programs::installed()?)
     }
 
-    pub(super) fn ensure_node_image_of(&self, programs: &Programs) -> Result<NodeImage, Error> {
-        let reference: Reference = NODE_IMAGE.parse().map_err(Error::Reference)?;
+    pub(super) fn ensure_node_image_of(
+        &self,
+        programs: &Programs,
+    ) -> Result<NodeImage, ImageError> {
+        let reference: Reference = NODE_IMAGE.parse().map_err(ImageError::Reference)?;
         let fingerprints = programs.fingerprints()?;
         let shell = programs.busybox.is_some();
         let index = index::read(&self.images)?;
@@ -149,14 +155,14 @@ impl Store {
         &self,
         programs: &Programs,
         made_from: Vec<Fingerprint>,
-    ) -> Result<Record, Error> {
+    ) -> Result<ImageRecord, ImageError> {
         if !is_static(&programs.node).at("read", &programs.node)? {
-            return Err(Error::NodeProgramDynamic {
+            return Err(ImageError::NodeProgramDynamic {
                 path: programs.node.clone(),
             });
         }
         let partial = self.partial_layer()?;
-        let mut tree = Tree::new(partial.path());
+        let mut tree = ImageTree::new(partial.path());
         tree.skeleton()?;
         let busybox = programs.busybox.as_ref().map(|path| (path, "busybox"));
         let programs: Vec<_> = std::iter::once((&programs.node, "pinwire-node"))
@@ -174,7 +180,7 @@ impl Store {
         let (digest, _) = hashing.finish();
         partial.commit(&digest)?;
         let (configuration, id) = configuration(&digest)?;
-        Ok(Record {
+        Ok(ImageRecord {
             digest: id,
             manifest: None,
             layers: vec![digest],
@@ -186,10 +192,7 @@ impl Store {
 }
 
 /// The image's configuration and its digest.
-fn configuration(layer: &Digest) -> Result<(serde_json::Value, Digest), Error> {
-    let unbuildable = |error: oci_spec::OciSpecError| Error::Unsupported {
-        what: error.to_string(),
-    };
+fn configuration(layer: &Digest) -> Result<(serde_json::Value, Digest), ImageError> {
     let platform = Platform::host();
     let config = ConfigBuilder::default()
         .env(vec![PATH.to_owned()])
@@ -199,32 +202,26 @@ fn configuration(layer: &Digest) -> Result<(serde_json::Value, Digest), Error> {
             "dev.pinwire.node".to_owned(),
             LAYOUT.to_owned(),
         )]))
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     let rootfs = RootFsBuilder::default()
         .typ("layers")
         .diff_ids(vec![layer.to_string()])
-        .build()
-        .map_err(unbuildable)?;
+        .build()?;
     let configuration: ImageConfiguration = ImageConfigurationBuilder::default()
         .created("1970-01-01T00:00:00Z")
         .architecture(platform.architecture)
         .os(platform.os)
         .config(config)
         .rootfs(rootfs)
-        .build()
-        .map_err(unbuildable)?;
-    let document = |source| Error::Document {
-        what: "the node image's configuration".to_owned(),
-        source,
-    };
-    let value = serde_json::to_value(&configuration).map_err(document)?;
+        .build()?;
+    let document = ImageError::document("the node image's configuration");
+    let value = serde_json::to_value(&configuration).map_err(&document)?;
     let digest = Digest::of(&serde_json::to_vec(&value).map_err(document)?);
     Ok((value, digest))
 }
 
 /// The layout that a node image was made with.
-fn layout(record: &Record) -> Option<&str> {
+fn layout(record: &ImageRecord) -> Option<&str> {
     record
         .configuration
         .pointer("/config/Labels/dev.pinwire.node")?
@@ -232,8 +229,8 @@ fn layout(record: &Record) -> Option<&str> {
 }
 
 /// The names that a program wants to be called by: `PROGRAM --list`, one a line.
-fn applets(program: &Path) -> Result<Vec<String>, Error> {
-    let failed = |reason: String| Error::Applets {
+fn applets(program: &Path) -> Result<Vec<String>, ImageError> {
+    let failed = |reason: String| ImageError::Applets {
         path: program.to_owned(),
         reason,
     };

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::digest::Digest;
-use super::error::{At, Error};
+use super::error::{At, ImageError};
 use super::store::Store;
 
 /// What the names of unfinished and dying layers begin with.
@@ -12,7 +12,7 @@ pub(super) const PARTIAL: &str = ".partial-";
 
 impl Store {
     /// An empty directory for a layer in the making, removed unless [committed](PartialLayer::commit).
-    pub(super) fn partial_layer(&self) -> Result<PartialLayer<'_>, Error> {
+    pub(super) fn partial_layer(&self) -> Result<PartialLayer<'_>, ImageError> {
         let lock = self.lock_layers_shared()?;
         let directory = tempfile::Builder::new()
             .prefix(PARTIAL)
@@ -39,7 +39,7 @@ impl PartialLayer<'_> {
     }
 
     /// Gives the layer its name, once its files are on the disk. Whoever comes second finds it there already.
-    pub(super) fn commit(self, digest: &Digest) -> Result<PathBuf, Error> {
+    pub(super) fn commit(self, digest: &Digest) -> Result<PathBuf, ImageError> {
         let path = self.store.layer(digest);
         if path.is_dir() {
             return Ok(path);
@@ -52,11 +52,7 @@ impl PartialLayer<'_> {
                 Ok(path)
             }
             Err(_) if path.is_dir() => Ok(path),
-            Err(source) => Err(Error::Io {
-                call: "rename",
-                path,
-                source,
-            }),
+            Err(error) => Err(error).at("rename", &path),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use oci_spec::image::{Arch, Os};
 
-use super::error::Error;
+use super::error::ImageError;
 
 /// An operating system, an architecture and its variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Platform {
     }
 
     /// An error unless this host can run it.
-    pub(super) fn check(self) -> Result<(), Error> {
+    pub(super) fn check(self) -> Result<(), ImageError> {
         if self.runs_here() {
             Ok(())
         } else {
@@ -51,7 +51,7 @@ impl Platform {
     }
 
     /// The error of an image none of whose platforms is this host's.
-    pub(super) fn none_fits(offered: &[Self]) -> Error {
+    pub(super) fn none_fits(offered: &[Self]) -> ImageError {
         let mut offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
         offered.sort();
         offered.dedup();
@@ -60,7 +60,7 @@ impl Platform {
         } else {
             offered.join(", ")
         };
-        Error::Platform {
+        ImageError::Platform {
             wanted: Self::host().to_string(),
             offered,
         }

@@ -14,8 +14,8 @@ use pinwire_shim::workload::ImageConfig;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::error::{At, Error};
-use super::index::{self, Index, Record};
+use super::error::{At, ImageError};
+use super::index::{self, ImageRecord, Index};
 use super::partial::PARTIAL;
 use super::reference::Reference;
 
@@ -66,8 +66,8 @@ impl Store {
     /// layers hold setuid programs that no user of the host should reach.
     ///
     /// # Errors
-    /// [`Error::Io`] if a directory cannot be made.
-    pub fn open(data_dir: &Path) -> Result<Self, Error> {
+    /// [`ImageError::Io`] if a directory cannot be made.
+    pub fn open(data_dir: &Path) -> Result<Self, ImageError> {
         let store = Self {
             images: data_dir.join("images"),
             layers: data_dir.join("layers"),
@@ -86,9 +86,9 @@ impl Store {
     /// For [`super::NODE_IMAGE`] call [`Store::ensure_node_image`] first.
     ///
     /// # Errors
-    /// [`Error::NotFound`] says how to import; [`Error::LayerLost`] if the store was tampered with.
-    pub fn resolve(&self, reference: &str) -> Result<Image, Error> {
-        let reference: Reference = reference.parse().map_err(Error::Reference)?;
+    /// [`ImageError::NotFound`] says how to import; [`ImageError::LayerLost`] if the store was tampered with.
+    pub fn resolve(&self, reference: &str) -> Result<Image, ImageError> {
+        let reference: Reference = reference.parse().map_err(ImageError::Reference)?;
         let index = index::read(&self.images)?;
         let (_, record) = find(&index, &reference)?;
         self.image(reference, record)
@@ -98,9 +98,9 @@ impl Store {
     ///
     /// # Errors
     /// If the index cannot be read.
-    pub fn list(&self) -> Result<Vec<Summary>, Error> {
+    pub fn list(&self) -> Result<Vec<Summary>, ImageError> {
         let index = index::read(&self.images)?;
-        let summary = |(reference, record): (String, Record)| Summary {
+        let summary = |(reference, record): (String, ImageRecord)| Summary {
             reference,
             digest: record.digest,
             layers: record.layers.len(),
@@ -113,9 +113,9 @@ impl Store {
     /// ([`Image::layers`]).
     ///
     /// # Errors
-    /// [`Error::InUse`] if such a layer would be removed: nothing has changed then.
-    pub fn remove(&self, reference: &str, in_use: &[PathBuf]) -> Result<Reclaimed, Error> {
-        let reference: Reference = reference.parse().map_err(Error::Reference)?;
+    /// [`ImageError::InUse`] if such a layer would be removed: nothing has changed then.
+    pub fn remove(&self, reference: &str, in_use: &[PathBuf]) -> Result<Reclaimed, ImageError> {
+        let reference: Reference = reference.parse().map_err(ImageError::Reference)?;
         let _lock = self.lock_layers_exclusively()?;
         index::update(&self.images, |index| {
             let (key, record) = find(index, &reference)?;
@@ -132,7 +132,7 @@ impl Store {
                 .filter(|layer| !kept.contains(layer))
                 .map(|layer| self.layer(layer));
             match doomed.into_iter().find(|path| in_use.contains(path)) {
-                Some(path) => Err(Error::InUse {
+                Some(path) => Err(ImageError::InUse {
                     reference: key,
                     path,
                 }),
@@ -146,13 +146,13 @@ impl Store {
     ///
     /// # Errors
     /// The first removal that fails.
-    pub fn prune(&self, in_use: &[PathBuf]) -> Result<Reclaimed, Error> {
+    pub fn prune(&self, in_use: &[PathBuf]) -> Result<Reclaimed, ImageError> {
         let _lock = self.lock_layers_exclusively()?;
         self.sweep(in_use)
     }
 
     /// Needs the exclusive lock of the layers.
-    fn sweep(&self, in_use: &[PathBuf]) -> Result<Reclaimed, Error> {
+    fn sweep(&self, in_use: &[PathBuf]) -> Result<Reclaimed, ImageError> {
         let index = index::read(&self.images)?;
         let kept: BTreeSet<_> = index
             .images
@@ -191,7 +191,11 @@ impl Store {
     }
 
     /// An image from its record, every layer of which must be there.
-    pub(super) fn image(&self, reference: Reference, record: &Record) -> Result<Image, Error> {
+    pub(super) fn image(
+        &self,
+        reference: Reference,
+        record: &ImageRecord,
+    ) -> Result<Image, ImageError> {
         let layers: Vec<_> = record
             .layers
             .iter()
@@ -199,7 +203,7 @@ impl Store {
             .map(|layer| self.layer(layer))
             .collect();
         if let Some(path) = layers.iter().find(|layer| !layer.is_dir()) {
-            return Err(Error::LayerLost {
+            return Err(ImageError::LayerLost {
                 reference: reference.to_string(),
                 path: path.clone(),
             });
@@ -214,18 +218,12 @@ impl Store {
     }
 
     /// While it is held, no layer is removed.
-    pub(super) fn lock_layers_shared(&self) -> Result<File, Error> {
-        let path = self.images.join("layers.lock");
-        let file = index::open_lock(&path)?;
-        file.lock_shared().at("flock", &path)?;
-        Ok(file)
+    pub(super) fn lock_layers_shared(&self) -> Result<File, ImageError> {
+        index::lock(&self.images.join("layers.lock"), File::lock_shared)
     }
 
-    fn lock_layers_exclusively(&self) -> Result<File, Error> {
-        let path = self.images.join("layers.lock");
-        let file = index::open_lock(&path)?;
-        file.lock().at("flock", &path)?;
-        Ok(file)
+    fn lock_layers_exclusively(&self) -> Result<File, ImageError> {
+        index::lock(&self.images.join("layers.lock"), File::lock)
     }
 }
 
@@ -233,8 +231,8 @@ impl Store {
 pub(super) fn find<'a>(
     index: &'a Index,
     reference: &Reference,
-) -> Result<(&'a String, &'a Record), Error> {
-    let missing = || Error::NotFound {
+) -> Result<(&'a String, &'a ImageRecord), ImageError> {
+    let missing = || ImageError::NotFound {
         reference: reference.to_string(),
     };
     let Some(digest) = reference.digest() else {
@@ -257,13 +255,10 @@ pub(super) fn find<'a>(
 }
 
 /// The part of an image's configuration that concerns its process.
-fn process(configuration: &serde_json::Value) -> Result<ImageConfig, Error> {
-    let document = |source| Error::Document {
-        what: "the image's configuration".to_owned(),
-        source,
-    };
+fn process(configuration: &serde_json::Value) -> Result<ImageConfig, ImageError> {
     let configuration: oci_spec::image::ImageConfiguration =
-        serde_json::from_value(configuration.clone()).map_err(document)?;
+        serde_json::from_value(configuration.clone())
+            .map_err(ImageError::document("the image's configuration"))?;
     let config = configuration.config().clone().unwrap_or_default();
     Ok(ImageConfig {
         entrypoint: config.entrypoint().clone().unwrap_or_default(),

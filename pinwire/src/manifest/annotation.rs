@@ -11,28 +11,13 @@ pub(crate) fn read(annotation: &Tree, report: &mut Report) -> Option<Tree> {
         return None;
     };
     let map = Alignment::new(inner, report.sources(), annotation.place);
-    let mut documents = match parse::parse(inner, annotation.place.source) {
-        Ok(documents) => documents,
-        Err(error) => {
-            report
-                .error(map.place(error.range), error.message)
-                .hint_if(error.hint.map(str::to_owned));
-            return None;
-        }
-    };
-    if let Some(second) = documents.get(1) {
-        let place = map.place(second.place.start as usize..second.place.end as usize);
-        report.error(
-            place,
-            "an annotation is one YAML document, and this is a second one",
-        );
-        return None;
-    }
-    let mut document = documents.pop().unwrap_or(Tree {
+    let documents = parse::parse(inner, annotation.place.source);
+    let document = report.only(documents, "an annotation is", |range| map.place(range))?;
+    let mut document = document.unwrap_or(Tree {
         value: Value::Null,
         place: annotation.place,
     });
-    document.relocate(&|place| map.place(place.start as usize..place.end as usize));
+    document.relocate(&|place| map.place(place.range()));
     Some(document)
 }
 

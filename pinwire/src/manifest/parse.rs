@@ -71,7 +71,7 @@ fn entry(
     source: u32,
 ) -> Result<Entry, SyntaxError> {
     let key = key.tree(text, source)?;
-    let range = key.place.start as usize..key.place.end as usize;
+    let range = key.place.range();
     let key_text = match key.value {
         Value::Text(text) => text,
         // A number or boolean as a key is the text that it is written as.

@@ -70,7 +70,8 @@ pub(crate) enum Dialect {
     Pinwire,
 }
 
-struct Finding {
+/// A finding, before it is known to be new.
+struct Noted {
     severity: Severity,
     place: Place,
     message: String,
@@ -82,7 +83,7 @@ pub(super) struct Reading<'a> {
     pub(super) sources: &'a Sources,
     /// Values that cannot be read, by identity; they are left out when reading again.
     skipped: RefCell<HashSet<*const Tree>>,
-    findings: RefCell<Vec<Finding>>,
+    findings: RefCell<Vec<Noted>>,
 }
 
 pub(super) fn identity(tree: &Tree) -> *const Tree {
@@ -98,7 +99,7 @@ impl Reading<'_> {
         // A missing field that was left out for its value or is misspelt has been reported already.
         if !fault.known {
             let place = fault.place.unwrap_or(root.place);
-            findings.push(Finding {
+            findings.push(Noted {
                 severity: Severity::Error,
                 place,
                 message: fault.message,
@@ -137,10 +138,8 @@ impl Reading<'_> {
             ),
             None => {
                 let known = fields.iter().copied().chain(unsupported::keys(name));
-                let hint =
-                    suggest::nearest(key, known).map(|near| format!("did you mean `{near}`?"));
-                let hint =
-                    hint.unwrap_or_else(|| format!("its keys are {}", suggest::list(fields)));
+                let hint = suggest::hint(key, known)
+                    .unwrap_or_else(|| format!("its keys are {}", suggest::list(fields)));
                 (
                     Severity::Error,
                     format!("{} has no key `{key}`", wording::title(name)),
@@ -148,7 +147,7 @@ impl Reading<'_> {
                 )
             }
         };
-        self.findings.borrow_mut().push(Finding {
+        self.findings.borrow_mut().push(Noted {
             severity,
             place: entry.key_place,
             message,
@@ -230,10 +229,8 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let hint = suggest::nearest(variant, expected.iter().copied())
-            .map(|near| format!("did you mean `{near}`?"));
         Self {
-            hint,
+            hint: suggest::hint(variant, expected.iter().copied()),
             ..Self::new(format!(
                 "`{variant}` is none of {}",
                 suggest::list(expected)

@@ -1,8 +1,11 @@
 //! The texts of one reading and the findings in them, in the order of the texts. What is wrong is decided elsewhere.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::source::{Place, Source, Sources};
+use super::syntax::SyntaxError;
+use super::tree::Tree;
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// More errors than these are not shown: they would bury the first one, which is the one to repair.
@@ -41,18 +44,50 @@ impl Report {
         self.findings.push((None, diagnostic));
     }
 
-    /// Adds an error; what to do about it follows with [`Finding::hint`].
-    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+    /// Adds an error; what to do about it follows with [`OpenFinding::hint`].
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> OpenFinding<'_> {
         self.add(Severity::Error, place, message.into())
     }
 
+    /// Adds why a text is not YAML.
+    pub(crate) fn syntax_error(&mut self, place: Place, error: SyntaxError) {
+        self.error(place, error.message)
+            .hint_if(error.hint.map(str::to_owned));
+    }
+
+    /// The one document that a text may have, `None` where it is empty; `place` says where a range of the text is. More than
+    /// one, and a text that is no YAML, is an error in the report.
+    pub(crate) fn only(
+        &mut self,
+        documents: Result<Vec<Tree>, SyntaxError>,
+        what: &str,
+        place: impl Fn(Range<usize>) -> Place,
+    ) -> Option<Option<Tree>> {
+        match documents {
+            Err(error) => self.syntax_error(place(error.range.clone()), error),
+            Ok(mut documents) => {
+                let Some(second) = documents.get(1) else {
+                    return Some(documents.pop());
+                };
+                let message = format!("{what} one YAML document, and this is a second one");
+                self.error(place(second.place.range()), message);
+            }
+        }
+        None
+    }
+
     /// Adds a warning.
-    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> Finding<'_> {
+    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> OpenFinding<'_> {
         self.add(Severity::Warning, place, message.into())
     }
 
     /// Adds a finding.
-    pub(crate) fn add(&mut self, severity: Severity, place: Place, message: String) -> Finding<'_> {
+    pub(crate) fn add(
+        &mut self,
+        severity: Severity,
+        place: Place,
+        message: String,
+    ) -> OpenFinding<'_> {
         let shown = match severity {
             Severity::Error => {
                 self.errors += 1;
@@ -66,23 +101,18 @@ impl Report {
         };
         let sources = &self.sources;
         if !shown {
-            return Finding {
+            return OpenFinding {
                 diagnostic: None,
                 sources,
             };
         }
         let excerpt = sources.excerpt(place, "");
-        self.findings.push((
-            Some(place),
-            Diagnostic {
-                severity,
-                message,
-                excerpt,
-                related: Vec::new(),
-                hint: None,
-            },
-        ));
-        Finding {
+        let diagnostic = Diagnostic {
+            excerpt,
+            ..Diagnostic::of_file(severity, message)
+        };
+        self.findings.push((Some(place), diagnostic));
+        OpenFinding {
             diagnostic: self.findings.last_mut().map(|(_, diagnostic)| diagnostic),
             sources,
         }
@@ -105,13 +135,13 @@ impl Report {
         repeated.sort();
         for (message, count) in repeated {
             let times = count - SAME_WARNING_MAX;
-            all.push(plain(
+            all.push(Diagnostic::of_file(
                 Severity::Warning,
                 format!("{message} (the same in {times} more places)"),
             ));
         }
         if self.errors > ERRORS_MAX {
-            all.push(plain(
+            all.push(Diagnostic::of_file(
                 Severity::Error,
                 format!("{} more errors are not shown", self.errors - ERRORS_MAX),
             ));
@@ -120,24 +150,14 @@ impl Report {
     }
 }
 
-fn plain(severity: Severity, message: String) -> Diagnostic {
-    Diagnostic {
-        severity,
-        message,
-        excerpt: None,
-        related: Vec::new(),
-        hint: None,
-    }
-}
-
 /// A finding to which more can be said.
-pub(crate) struct Finding<'a> {
+pub(crate) struct OpenFinding<'a> {
     /// Absent where there are too many to show.
     diagnostic: Option<&'a mut Diagnostic>,
     sources: &'a Sources,
 }
 
-impl Finding<'_> {
+impl OpenFinding<'_> {
     /// What to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(diagnostic) = &mut self.diagnostic {

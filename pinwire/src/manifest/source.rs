@@ -31,6 +31,10 @@ impl Place {
             end: narrow(range.end),
         }
     }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 /// One manifest's text.
@@ -58,9 +62,7 @@ impl Sources {
 
     /// The text at a place.
     pub(crate) fn slice(&self, place: Place) -> &str {
-        self.text(place.source)
-            .get(place.start as usize..place.end as usize)
-            .unwrap_or("")
+        self.text(place.source).get(place.range()).unwrap_or("")
     }
 
     /// The place as it is shown.
@@ -195,10 +197,7 @@ fn invalid_utf8(name: &str, error: &std::string::FromUtf8Error) -> Box<Diagnosti
 
 fn file_error(message: String, hint: Option<&str>) -> Box<Diagnostic> {
     Box::new(Diagnostic {
-        severity: Severity::Error,
-        message,
-        excerpt: None,
-        related: Vec::new(),
         hint: hint.map(str::to_owned),
+        ..Diagnostic::of_file(Severity::Error, message)
     })
 }

@@ -4,44 +4,31 @@ use std::io;
 
 /// Why a probe could not run.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum ProbeError {
     /// No interface of that name in this network namespace.
     #[error("there is no interface `{name}` in this network namespace")]
-    NoSuchInterface {
-        /// The name.
-        name: String,
-    },
+    NoSuchInterface { name: String },
     /// The interface is administratively down.
     #[error("interface `{name}` is down")]
-    Down {
-        /// The name.
-        name: String,
-    },
+    Down { name: String },
     /// The interface is up, but what it is connected to is not.
     #[error("interface `{name}` has no carrier: its other end is down")]
-    NoCarrier {
-        /// The name.
-        name: String,
-    },
+    NoCarrier { name: String },
     /// Packet sockets are not allowed.
     #[error("packet sockets are not permitted: run as root, or with CAP_NET_RAW")]
     NotPermitted,
     /// A system call failed.
     #[error("{call} on interface `{interface}`")]
     Socket {
-        /// The system call.
         call: &'static str,
-        /// The interface.
         interface: String,
-        /// What the kernel said.
         source: io::Error,
     },
     /// A clock cannot be read or waited for.
     #[error("{call} failed")]
     Clock {
-        /// The system call.
         call: &'static str,
-        /// What the kernel said.
         source: io::Error,
     },
     /// Count or rate is zero.
@@ -57,26 +44,13 @@ pub enum Error {
     },
     /// The frame has no room for its id.
     #[error("a frame of {size} bytes is too short: it needs {min}")]
-    Short {
-        /// Bytes asked for.
-        size: usize,
-        /// The shortest frame.
-        min: usize,
-    },
+    Short { size: usize, min: usize },
     /// The frame is longer than the first interface's maximum transmission unit allows.
     #[error("a frame of {size} bytes is too long for interface `{interface}`")]
-    Long {
-        /// Bytes asked for.
-        size: usize,
-        /// The first interface.
-        interface: String,
-    },
+    Long { size: usize, interface: String },
     /// The kernel did not stamp the frames where they arrived.
     #[error("the kernel stamped no frame on arrival at `{interface}`: latencies would be wrong")]
-    NoStamps {
-        /// The receiving interface.
-        interface: String,
-    },
+    NoStamps { interface: String },
     /// The histogram cannot hold the latencies.
     #[error("latencies cannot be recorded")]
     Histogram(#[from] hdrhistogram::RecordError),

@@ -7,7 +7,7 @@ use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::{AddressFamily, SockaddrLike};
 use pinwire_wiring::name::MacAddress;
 
-use super::error::Error;
+use super::error::ProbeError;
 
 /// How long the kernel may take to tell that a link has a carrier.
 const CARRIER_DELAY: Duration = Duration::from_millis(1500);
@@ -24,12 +24,12 @@ pub(super) struct Interface {
 
 impl Interface {
     /// Asks the kernel for the interface called `name`.
-    pub(super) fn find(name: &str) -> Result<Self, Error> {
-        let missing = || Error::NoSuchInterface {
+    pub(super) fn find(name: &str) -> Result<Self, ProbeError> {
+        let missing = || ProbeError::NoSuchInterface {
             name: name.to_owned(),
         };
         let index = if_nametoindex(name).map_err(|_| missing())?;
-        let failed = |errno: nix::Error| Error::Socket {
+        let failed = |errno: nix::Error| ProbeError::Socket {
             call: "getifaddrs",
             interface: name.to_owned(),
             source: errno.into(),
@@ -57,12 +57,12 @@ impl Interface {
 
     /// Whether frames can pass it. Waits for the carrier of links that have just been set up: the kernel tells of it up to
     /// a second late (`net/core/link_watch.c`).
-    pub(super) fn check_up(self) -> Result<Self, Error> {
+    pub(super) fn check_up(self) -> Result<Self, ProbeError> {
         let deadline = Instant::now() + CARRIER_DELAY;
         let mut interface = self;
         loop {
             if !interface.flags.contains(InterfaceFlags::IFF_UP) {
-                return Err(Error::Down {
+                return Err(ProbeError::Down {
                     name: interface.name,
                 });
             }
@@ -70,7 +70,7 @@ impl Interface {
                 return Ok(interface);
             }
             if Instant::now() >= deadline {
-                return Err(Error::NoCarrier {
+                return Err(ProbeError::NoCarrier {
                     name: interface.name,
                 });
             }

@@ -8,12 +8,14 @@
 use std::io;
 use std::mem::{size_of, size_of_val};
 use std::net::SocketAddrV4;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::{c_int, c_void, socklen_t};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::batch::Batch;
-use super::error::Error;
+use super::error::ProbeError;
 use super::filter;
 use super::interface::Interface;
 
@@ -26,8 +28,8 @@ pub(super) struct PacketSocket {
 
 impl PacketSocket {
     /// A socket that only sends. It bypasses the queueing discipline: what it sends is in the driver when `send` returns.
-    pub(super) fn sender(interface: &Interface) -> Result<Self, Error> {
-        let socket = Self::bound(interface, 0)?;
+    pub(super) fn sender(interface: &Interface) -> Result<Self, ProbeError> {
+        let socket = Self::open(interface)?;
         socket.set(
             "setsockopt PACKET_QDISC_BYPASS",
             libc::SOL_PACKET,
@@ -43,10 +45,9 @@ impl PacketSocket {
         interface: &Interface,
         destination: SocketAddrV4,
         buffer: i32,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ProbeError> {
         use libc::{SOL_PACKET, SOL_SOCKET};
-        // With protocol 0 it receives nothing until the filter is there.
-        let socket = Self::bound(interface, 0)?;
+        let socket = Self::open(interface)?;
         socket.set(
             "setsockopt SO_TIMESTAMPNS",
             SOL_SOCKET,
@@ -72,12 +73,13 @@ impl PacketSocket {
             libc::SO_ATTACH_FILTER,
             &program,
         )?;
+        // Only now, with the filter in place.
         socket.bind(interface, libc::ETH_P_IP as u16)?;
         Ok(socket)
     }
 
     /// Has the interface take frames to any MAC address (promiscuous mode), until the socket is closed.
-    pub(super) fn accept_any_address(&self, interface: &Interface) -> Result<(), Error> {
+    pub(super) fn accept_any_address(&self, interface: &Interface) -> Result<(), ProbeError> {
         let membership = libc::packet_mreq {
             mr_ifindex: interface.index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
@@ -100,7 +102,7 @@ impl PacketSocket {
     }
 
     /// Takes what has arrived, at most one batch; 0 if nothing has. Never waits.
-    pub(super) fn receive(&self, batch: &mut Batch) -> Result<usize, Error> {
+    pub(super) fn receive(&self, batch: &mut Batch) -> Result<usize, ProbeError> {
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         let (headers, length) = batch.headers();
         // SAFETY: `headers` points to `length` headers, whose pointers have just been set to buffers that `batch` owns, each
@@ -124,7 +126,7 @@ impl PacketSocket {
             {
                 Ok(0)
             }
-            source => Err(Error::Socket {
+            source => Err(ProbeError::Socket {
                 call: "recvmmsg",
                 interface: self.interface.clone(),
                 source,
@@ -133,7 +135,7 @@ impl PacketSocket {
     }
 
     /// Frames that found no room in the socket's buffer since the last call.
-    pub(super) fn take_drops(&self) -> Result<u64, Error> {
+    pub(super) fn take_drops(&self) -> Result<u64, ProbeError> {
         let mut statistics = libc::tpacket_stats {
             tp_packets: 0,
             tp_drops: 0,
@@ -155,20 +157,31 @@ impl PacketSocket {
         Ok(u64::from(statistics.tp_drops))
     }
 
-    fn bound(interface: &Interface, protocol: u16) -> Result<Self, Error> {
-        // SAFETY: socket takes no pointers.
-        let descriptor =
-            unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        let descriptor = owned(descriptor, "socket AF_PACKET", &interface.name)?;
+    /// Bound to no protocol: it receives nothing yet.
+    fn open(interface: &Interface) -> Result<Self, ProbeError> {
+        let opened = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        );
+        let descriptor = opened.map_err(|errno| match errno {
+            Errno::EPERM | Errno::EACCES => ProbeError::NotPermitted,
+            errno => ProbeError::Socket {
+                call: "socket AF_PACKET",
+                interface: interface.name.clone(),
+                source: errno.into(),
+            },
+        })?;
         let socket = Self {
             descriptor,
             interface: interface.name.clone(),
         };
-        socket.bind(interface, protocol)?;
+        socket.bind(interface, 0)?;
         Ok(socket)
     }
 
-    fn bind(&self, interface: &Interface, protocol: u16) -> Result<(), Error> {
+    fn bind(&self, interface: &Interface, protocol: u16) -> Result<(), ProbeError> {
         let address = libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
             sll_protocol: protocol.to_be(),
@@ -197,7 +210,7 @@ impl PacketSocket {
         level: c_int,
         option: c_int,
         value: &T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ProbeError> {
         let (pointer, length) = (
             (&raw const *value).cast::<c_void>(),
             size_of::<T>() as socklen_t,
@@ -210,29 +223,14 @@ impl PacketSocket {
         self.checked(call, result)
     }
 
-    fn checked(&self, call: &'static str, result: c_int) -> Result<(), Error> {
+    fn checked(&self, call: &'static str, result: c_int) -> Result<(), ProbeError> {
         if result == 0 {
             return Ok(());
         }
-        Err(Error::Socket {
+        Err(ProbeError::Socket {
             call,
             interface: self.interface.clone(),
             source: io::Error::last_os_error(),
         })
     }
-}
-
-fn owned(descriptor: c_int, call: &'static str, interface: &str) -> Result<OwnedFd, Error> {
-    if descriptor < 0 {
-        return match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::PermissionDenied => Err(Error::NotPermitted),
-            source => Err(Error::Socket {
-                call,
-                interface: interface.to_owned(),
-                source,
-            }),
-        };
-    }
-    // SAFETY: the descriptor has just been made and belongs to nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::time::ClockId;
 
 use super::batch::Batch;
-use super::error::Error;
+use super::error::ProbeError;
 use super::interface::Interface;
 use super::packet_socket::PacketSocket;
 use super::sender::now;
@@ -20,21 +20,21 @@ const NAP: Duration = Duration::from_millis(1);
 const LINGER: Duration = Duration::from_millis(20);
 /// What the kernel counts for a small frame in a socket's buffer, in bytes, amply.
 const FRAME_COST: u64 = 1536;
-/// Bounds of the socket's buffer, in bytes: the kernel doubles what it is told.
+/// Bounds of the socket's buffer, in bytes: the kernel doubles what it is asked for.
 const BUFFER: (u64, u64) = (4 << 20, 256 << 20);
 /// The kernel begins to stamp a moment after it is asked to (`net_enable_timestamp`, net/core/dev.c: deferred work).
 const STAMPING_BEGINS: Duration = Duration::from_millis(10);
 
-/// The sender's states, as [`Progress`] holds them.
+/// The sender's states, as [`SenderState`] holds them.
 const RUNNING: u8 = 0;
 const DONE: u8 = 1;
 const FAILED: u8 = 2;
 
-/// How far the sender is, told to the receiver.
+/// How far the sender is, for the receiver.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<AtomicU8>);
+pub(super) struct SenderState(Arc<AtomicU8>);
 
-impl Progress {
+impl SenderState {
     /// The sender is done, or has failed and nothing need be waited for.
     pub(super) fn finish(&self, successfully: bool) {
         self.0
@@ -72,7 +72,7 @@ pub(super) struct Receiver<'a> {
 
 impl<'a> Receiver<'a> {
     /// Opens the socket, and waits until the kernel stamps frames.
-    pub(super) fn open(interface: &Interface, probe: &'a Probe) -> Result<Self, Error> {
+    pub(super) fn open(interface: &Interface, probe: &'a Probe) -> Result<Self, ProbeError> {
         let frames = u64::from(probe.count) + u64::from(probe.warm_up);
         let buffer = (frames * FRAME_COST).clamp(BUFFER.0, BUFFER.1) / 2;
         let socket = PacketSocket::receiver(
@@ -88,7 +88,11 @@ impl<'a> Receiver<'a> {
     }
 
     /// Receives until everything has come, or `timeout` has passed since the sender's end.
-    pub(super) fn run(self, progress: &Progress, timeout: Duration) -> Result<Received, Error> {
+    pub(super) fn run(
+        self,
+        progress: &SenderState,
+        timeout: Duration,
+    ) -> Result<Received, ProbeError> {
         let mut collector = Collector::new(self.probe);
         let mut batch = Batch::new();
         let mut sender_end = None;

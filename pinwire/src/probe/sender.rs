@@ -6,7 +6,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 use super::Probe;
-use super::error::Error;
+use super::error::ProbeError;
 use super::frame::Template;
 use super::interface::Interface;
 use super::packet_socket::PacketSocket;
@@ -53,7 +53,11 @@ impl Schedule {
     }
 
     /// Sends all frames: ids 1 to `warm_up`, a pause, then `count` more.
-    pub(super) fn send(self, interface: &Interface, mut template: Template) -> Result<Sent, Error> {
+    pub(super) fn send(
+        self,
+        interface: &Interface,
+        mut template: Template,
+    ) -> Result<Sent, ProbeError> {
         let socket = PacketSocket::sender(interface)?;
         let start = now(ClockId::CLOCK_MONOTONIC)?;
         for index in 0..self.warm_up {
@@ -86,7 +90,11 @@ impl Schedule {
 }
 
 /// Sends one frame; false if the driver's queue was full. Nothing is sent twice: the next frame is due.
-fn transmit(socket: &PacketSocket, interface: &Interface, frame: &[u8]) -> Result<bool, Error> {
+fn transmit(
+    socket: &PacketSocket,
+    interface: &Interface,
+    frame: &[u8],
+) -> Result<bool, ProbeError> {
     match socket.send(frame) {
         Ok(()) => Ok(true),
         Err(error)
@@ -97,11 +105,11 @@ fn transmit(socket: &PacketSocket, interface: &Interface, frame: &[u8]) -> Resul
         {
             Ok(false)
         }
-        Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => Err(Error::Long {
+        Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => Err(ProbeError::Long {
             size: frame.len(),
             interface: interface.name.clone(),
         }),
-        Err(source) => Err(Error::Socket {
+        Err(source) => Err(ProbeError::Socket {
             call: "send",
             interface: interface.name.clone(),
             source,
@@ -110,7 +118,7 @@ fn transmit(socket: &PacketSocket, interface: &Interface, frame: &[u8]) -> Resul
 }
 
 /// Waits until `due` on `CLOCK_MONOTONIC` and tells the time then. Late already: returns at once.
-fn wait_until(due: u64) -> Result<u64, Error> {
+fn wait_until(due: u64) -> Result<u64, ProbeError> {
     loop {
         let time = now(ClockId::CLOCK_MONOTONIC)?;
         if time >= due {
@@ -132,7 +140,7 @@ fn wait_until(due: u64) -> Result<u64, Error> {
 }
 
 /// `CLOCK_REALTIME` less `CLOCK_MONOTONIC`, in nanoseconds.
-fn clock_offset() -> Result<i64, Error> {
+fn clock_offset() -> Result<i64, ProbeError> {
     let (real, monotonic) = (
         now(ClockId::CLOCK_REALTIME)?,
         now(ClockId::CLOCK_MONOTONIC)?,
@@ -141,8 +149,8 @@ fn clock_offset() -> Result<i64, Error> {
 }
 
 /// A clock's time in nanoseconds.
-pub(super) fn now(clock: ClockId) -> Result<u64, Error> {
-    let time = clock_gettime(clock).map_err(|error| Error::Clock {
+pub(super) fn now(clock: ClockId) -> Result<u64, ProbeError> {
+    let time = clock_gettime(clock).map_err(|error| ProbeError::Clock {
         call: "clock_gettime",
         source: io::Error::from(error),
     })?;

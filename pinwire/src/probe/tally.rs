@@ -1,15 +1,15 @@
 //! From what was sent and what arrived to what is reported. Pure.
 
 use super::Probe;
-use super::error::Error;
+use super::error::ProbeError;
 use super::outcome::{Distribution, Outcome};
 use super::receiver::Received;
 use super::sender::Sent;
 
 /// Counts losses, duplicates and reordered frames, and distributes latencies.
-pub(super) fn tally(probe: &Probe, sent: Sent, received: Received) -> Result<Outcome, Error> {
+pub(super) fn tally(probe: &Probe, sent: Sent, received: Received) -> Result<Outcome, ProbeError> {
     if !received.stamped && !received.arrivals.is_empty() {
-        return Err(Error::NoStamps {
+        return Err(ProbeError::NoStamps {
             interface: probe.egress.clone(),
         });
     }
@@ -88,7 +88,11 @@ mod tests {
     use super::super::receiver::Arrival;
     use super::*;
 
-    fn outcome(stamps: &[u64], arrivals: &[(u32, u64)], dropped: u64) -> Result<Outcome, Error> {
+    fn outcome(
+        stamps: &[u64],
+        arrivals: &[(u32, u64)],
+        dropped: u64,
+    ) -> Result<Outcome, ProbeError> {
         let probe = Probe {
             ingress: "in".to_owned(),
             egress: "out".to_owned(),

@@ -9,13 +9,13 @@ use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::ledger::Holding;
 use pinwire_wiring::machine::{PciAddress, PhysicalFunction, Sysfs, SysfsError, VirtualFunction};
 
-use super::{Functions, FunctionsError, title};
+use super::{HostVfs, VfError, title};
 
 /// How long udev may take to load the driver of new virtual functions, and that to make their interfaces.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What [`Functions::create`] made.
+/// What [`HostVfs::create`] made.
 #[derive(Debug)]
 pub struct Created {
     /// The physical function.
@@ -26,38 +26,20 @@ pub struct Created {
     pub without_driver: Option<String>,
 }
 
-/// Whether changes are made, or only checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rehearsal {
-    /// They are made.
-    No,
-    /// All is checked and nothing changed.
-    Yes,
-}
-
-impl Functions {
+impl HostVfs {
     /// Makes `count` virtual functions of a physical function that has none; as many as there are is no error.
     ///
     /// # Errors
-    /// [`FunctionsError`].
-    pub fn create(
-        &self,
-        name: &str,
-        count: u32,
-        rehearsal: Rehearsal,
-    ) -> Result<Created, FunctionsError> {
+    /// [`VfError`].
+    pub fn create(&self, name: &str, count: u32, dry_run: bool) -> Result<Created, VfError> {
         let physical = self.find_physical(name)?;
         let before = physical.enabled;
         Sysfs::check_count(&physical, count)?;
-        if rehearsal == Rehearsal::Yes {
-            return Ok(Created {
-                physical,
-                before,
-                without_driver: None,
-            });
+        let mut without_driver = None;
+        if !dry_run {
+            inventory::create(&self.sysfs, &self.state, physical.address, count)?;
+            without_driver = self.missing_drivers(&physical)?;
         }
-        inventory::create(&self.sysfs, &self.state, physical.address, count)?;
-        let without_driver = self.missing_drivers(&physical)?;
         Ok(Created {
             physical,
             before,
@@ -69,19 +51,19 @@ impl Functions {
     /// at home, but none that an attachment has.
     ///
     /// # Errors
-    /// [`FunctionsError::InUse`], [`FunctionsError::Away`], and others.
+    /// [`VfError::InUse`], [`VfError::Away`], and others.
     pub fn free(
         &self,
         name: &str,
         force: bool,
-        rehearsal: Rehearsal,
-    ) -> Result<PhysicalFunction, FunctionsError> {
+        dry_run: bool,
+    ) -> Result<PhysicalFunction, VfError> {
         let physical = self.find_physical(name)?;
         self.check_unheld(&physical)?;
         if !force {
             self.check_at_home(&physical)?;
         }
-        if rehearsal == Rehearsal::No {
+        if !dry_run {
             inventory::free(&self.sysfs, &self.state, physical.address)?;
         }
         Ok(physical)
@@ -90,53 +72,47 @@ impl Functions {
     /// Gives a virtual function that nobody has another driver.
     ///
     /// # Errors
-    /// [`FunctionsError::Held`], [`FunctionsError::NoIommu`], and others.
+    /// [`VfError::Held`], [`VfError::NoIommu`], and others.
     pub fn bind(
         &self,
         name: &str,
         driver: &str,
-        rehearsal: Rehearsal,
-    ) -> Result<VirtualFunction, FunctionsError> {
-        let function = self.find_function(name)?;
-        self.check_free(&function)?;
-        if driver == VFIO && function.iommu_group.is_none() {
-            return Err(FunctionsError::NoIommu(function.address));
+        dry_run: bool,
+    ) -> Result<VirtualFunction, VfError> {
+        let vf = self.find_vf(name)?;
+        self.check_free(&vf)?;
+        if driver == VFIO && vf.iommu_group.is_none() {
+            return Err(VfError::NoIommu(vf.address));
         }
         self.sysfs.check_driver(driver)?;
-        self.give(function, Some(driver), rehearsal)
+        self.give(vf, Some(driver), dry_run)
     }
 
     /// Gives a virtual function that nobody has back to the kernel's own driver.
     ///
     /// # Errors
-    /// [`FunctionsError::Held`], and others.
-    pub fn unbind(
-        &self,
-        name: &str,
-        rehearsal: Rehearsal,
-    ) -> Result<VirtualFunction, FunctionsError> {
-        let function = self.find_function(name)?;
-        self.check_free(&function)?;
-        self.give(function, None, rehearsal)
+    /// [`VfError::Held`], and others.
+    pub fn unbind(&self, name: &str, dry_run: bool) -> Result<VirtualFunction, VfError> {
+        let vf = self.find_vf(name)?;
+        self.check_free(&vf)?;
+        self.give(vf, None, dry_run)
     }
 
     fn give(
         &self,
-        function: VirtualFunction,
+        vf: VirtualFunction,
         driver: Option<&str>,
-        rehearsal: Rehearsal,
-    ) -> Result<VirtualFunction, FunctionsError> {
-        match rehearsal {
-            Rehearsal::No => {
-                let address = function.address;
-                Ok(inventory::bind(&self.sysfs, &self.state, address, driver)?)
-            }
-            Rehearsal::Yes => Ok(function),
+        dry_run: bool,
+    ) -> Result<VirtualFunction, VfError> {
+        if dry_run {
+            return Ok(vf);
         }
+        let address = vf.address;
+        Ok(inventory::bind(&self.sysfs, &self.state, address, driver)?)
     }
 
     /// Refuses where an attachment has one of the virtual functions, or will have it as the other end of a wire.
-    fn check_unheld(&self, physical: &PhysicalFunction) -> Result<(), FunctionsError> {
+    fn check_unheld(&self, physical: &PhysicalFunction) -> Result<(), VfError> {
         let holdings = self.state.holdings()?;
         let mut users: Vec<String> = holdings
             .iter()
@@ -153,49 +129,46 @@ impl Functions {
         if users.is_empty() {
             return Ok(());
         }
-        Err(FunctionsError::InUse {
+        Err(VfError::InUse {
             physical: title(physical),
             users,
         })
     }
 
     /// Refuses where a virtual function is elsewhere than on this host, or driven by a process.
-    fn check_at_home(&self, physical: &PhysicalFunction) -> Result<(), FunctionsError> {
-        let functions = self.sysfs.virtual_functions(physical.address)?;
-        let users: Vec<String> = functions.iter().filter_map(away).collect();
+    fn check_at_home(&self, physical: &PhysicalFunction) -> Result<(), VfError> {
+        let vfs = self.sysfs.virtual_functions(physical.address)?;
+        let users: Vec<String> = vfs.iter().filter_map(away).collect();
         if users.is_empty() {
             return Ok(());
         }
-        Err(FunctionsError::Away {
+        Err(VfError::Away {
             physical: title(physical),
             users,
         })
     }
 
-    fn check_free(&self, function: &VirtualFunction) -> Result<(), FunctionsError> {
+    fn check_free(&self, vf: &VirtualFunction) -> Result<(), VfError> {
         let holdings = self.state.holdings()?;
         let held = holdings
             .iter()
-            .find(|holding| holding.function == function.address);
+            .find(|holding| holding.function == vf.address);
         let holder = held.map(|holding| holding.holder.clone()).or_else(|| {
             let mut partners = holdings.iter().filter_map(partner);
-            let (_, holder) = partners.find(|(partner, _)| *partner == function.address)?;
+            let (_, holder) = partners.find(|(partner, _)| *partner == vf.address)?;
             Some(holder)
         });
         match holder {
             None => Ok(()),
-            Some(holder) => Err(FunctionsError::Held {
-                function: function.address,
+            Some(holder) => Err(VfError::Held {
+                vf: vf.address,
                 holder,
             }),
         }
     }
 
     /// Waits until new virtual functions have their drivers, and says why some have none.
-    fn missing_drivers(
-        &self,
-        physical: &PhysicalFunction,
-    ) -> Result<Option<String>, FunctionsError> {
+    fn missing_drivers(&self, physical: &PhysicalFunction) -> Result<Option<String>, VfError> {
         if !self.sysfs.probes(physical.address)? {
             let reason = "their drivers are not to be bound by themselves (`sriov_drivers_autoprobe` is 0): bind each, `pinwire vf bind`";
             return Ok(Some(reason.to_owned()));
@@ -216,9 +189,9 @@ impl Functions {
     }
 
     fn without_driver(&self, physical: PciAddress) -> Result<usize, SysfsError> {
-        let functions = self.sysfs.virtual_functions(physical)?;
-        let bare = |function: &&VirtualFunction| function.driver.is_none();
-        Ok(functions.iter().filter(bare).count())
+        let vfs = self.sysfs.virtual_functions(physical)?;
+        let bare = |vf: &&VirtualFunction| vf.driver.is_none();
+        Ok(vfs.iter().filter(bare).count())
     }
 }
 
@@ -231,9 +204,9 @@ fn partner(holding: &Holding) -> Option<(PciAddress, String)> {
 }
 
 /// Where a virtual function is that is not at home.
-fn away(function: &VirtualFunction) -> Option<String> {
-    let address = function.address;
-    match (&function.interface, function.driver.as_deref()) {
+fn away(vf: &VirtualFunction) -> Option<String> {
+    let address = vf.address;
+    match (&vf.interface, vf.driver.as_deref()) {
         (Some(_), _) | (None, None) => None,
         (None, Some(VFIO)) => Some(format!("{address} has the driver {VFIO}")),
         (None, Some(_)) => Some(format!(

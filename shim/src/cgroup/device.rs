@@ -3,11 +3,9 @@
 //! container make any node, which the devices filesystem and images need, but open only those that every container has, and
 //! those that it is given.
 
-use std::io;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-
-use rustix::fs::{Mode, OFlags};
 
 use super::{Cgroup, CgroupError, write};
 use crate::syscall::{attach_device_program, load_device_program};
@@ -69,9 +67,7 @@ impl DeviceLimit {
 
 /// Attaches the program that all containers share, or one of its own to a group that is given more.
 fn attach(common: &OwnedFd, given: &[DeviceNumber], directory: PathBuf) -> Result<(), CgroupError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let group = rustix::fs::open(&directory, flags, Mode::empty()).map_err(io::Error::from);
-    let attached = group.and_then(|group| {
+    let attached = File::open(&directory).and_then(|group| {
         if given.is_empty() {
             return attach_device_program(common, &group);
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// What can go wrong with control groups.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum CgroupError {
-    /// The mounted hierarchies cannot be told.
+    /// The mounted hierarchies cannot be read.
     #[error("failed to read which control group hierarchies are mounted")]
     Detect(#[source] io::Error),
     /// There is none.
@@ -23,64 +24,36 @@ pub enum CgroupError {
     Name(String),
     /// A group cannot be made.
     #[error("failed to make the control group {} (mkdir)", path.display())]
-    Create {
-        /// The group.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Create { path: PathBuf, source: io::Error },
     /// A file of a group cannot be written.
     #[error("failed to write `{value}` to {}", path.display())]
     Write {
-        /// The file.
         path: PathBuf,
-        /// What was written.
         value: String,
-        /// Why.
         source: io::Error,
     },
     /// The devices of a group cannot be limited.
     #[error("failed to limit the devices of the control group {} (bpf)", path.display())]
-    Devices {
-        /// The group.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Devices { path: PathBuf, source: io::Error },
     /// A file of a group cannot be read.
     #[error("failed to read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A process cannot be killed.
     #[error("failed to kill process {pid} of the control group {} (kill)", path.display())]
     Kill {
-        /// The process.
         pid: i32,
-        /// The group.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// Processes outlive SIGKILL.
     #[error("the control group {} still holds the processes {pids:?} after {} s of SIGKILL", path.display(), after.as_secs())]
     Alive {
-        /// The group.
         path: PathBuf,
-        /// The processes.
         pids: Vec<i32>,
         /// For how long they were killed.
         after: Duration,
     },
     /// A group cannot be removed.
     #[error("failed to remove the control group {} (rmdir)", path.display())]
-    Remove {
-        /// The group.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Remove { path: PathBuf, source: io::Error },
 }

@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
+use crate::directory::Directory;
 
 /// The controllers that containers use, as cgroups(7) names them.
 pub(crate) const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "devices", "memory", "pids"];
@@ -31,7 +32,7 @@ pub(crate) struct Hierarchy {
     /// Those of its controllers that containers use.
     pub(crate) controllers: Vec<String>,
     /// What keeps `root` valid where it is `/proc/self/fd/N`.
-    pin: Option<Arc<OwnedFd>>,
+    pin: Option<Arc<Directory>>,
 }
 
 /// The hierarchies of a host.
@@ -99,10 +100,9 @@ impl Hierarchies {
     /// Those of open(2).
     pub(crate) fn pinned(mut self) -> io::Result<Self> {
         for hierarchy in &mut self.0 {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let fd = rustix::fs::open(&hierarchy.root, flags, Mode::empty())?;
-            hierarchy.root = Path::new("/proc/self/fd").join(fd.as_raw_fd().to_string());
-            hierarchy.pin = Some(Arc::new(fd));
+            let directory = Directory::open(&hierarchy.root)?;
+            hierarchy.root = directory.path();
+            hierarchy.pin = Some(Arc::new(directory));
         }
         Ok(self)
     }

@@ -38,35 +38,34 @@ fn settings(resources: &Resources, version: Version) -> Vec<Setting> {
     let quota = resources
         .cpu_limit_millis
         .map(|millis| (millis.saturating_mul(PERIOD) / 1000).max(1000));
-    let mut settings: Vec<Setting> = Vec::new();
-    match version {
-        Version::V1 => {
-            settings.extend(shares.map(|shares| ("cpu", "cpu.shares", shares.to_string())));
-            settings.extend(quota.map(|quota| ("cpu", "cpu.cfs_quota_us", quota.to_string())));
-            settings.extend(
-                resources
-                    .memory_limit_bytes
-                    .map(|bytes| ("memory", "memory.limit_in_bytes", bytes.to_string())),
-            );
-        }
-        Version::V2 => {
-            // The weights 1 to 10000 of version 2 cover the shares 2 to 262144 of version 1.
-            let weight = |shares| 1 + (shares - 2) * 9999 / 262_142;
-            settings.extend(shares.map(|shares| ("cpu", "cpu.weight", weight(shares).to_string())));
-            settings.extend(quota.map(|quota| ("cpu", "cpu.max", format!("{quota} {PERIOD}"))));
-            settings.extend(
-                resources
-                    .memory_limit_bytes
-                    .map(|bytes| ("memory", "memory.max", bytes.to_string())),
-            );
-        }
-    }
-    settings.extend(
-        resources
-            .pids_limit
-            .map(|limit| ("pids", "pids.max", limit.to_string())),
-    );
-    settings
+    let number = |value: Option<u64>| value.map(|value| value.to_string());
+    // The weights 1 to 10000 of version 2 cover the shares 2 to 262144 of version 1.
+    let weight = |shares| 1 + (shares - 2) * 9999 / 262_142;
+    let [shares, quota, memory] = match version {
+        Version::V1 => [
+            ("cpu", "cpu.shares", number(shares)),
+            ("cpu", "cpu.cfs_quota_us", number(quota)),
+            (
+                "memory",
+                "memory.limit_in_bytes",
+                number(resources.memory_limit_bytes),
+            ),
+        ],
+        Version::V2 => [
+            ("cpu", "cpu.weight", number(shares.map(weight))),
+            (
+                "cpu",
+                "cpu.max",
+                quota.map(|quota| format!("{quota} {PERIOD}")),
+            ),
+            ("memory", "memory.max", number(resources.memory_limit_bytes)),
+        ],
+    };
+    let pids = ("pids", "pids.max", number(resources.pids_limit));
+    [shares, quota, memory, pids]
+        .into_iter()
+        .filter_map(|(controller, file, value)| Some((controller, file, value?)))
+        .collect()
 }
 
 #[cfg(test)]

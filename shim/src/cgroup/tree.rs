@@ -73,7 +73,7 @@ pub(super) fn collect_processes(directory: &Path, pids: &mut Vec<i32>) -> Result
         Ok(text) => pids.extend(
             text.lines()
                 .filter_map(|line| line.parse().ok())
-                .filter(|&pid: &i32| pid != 0),
+                .filter(|&pid: &i32| pid > 0),
         ),
         Err(error) if gone(&error) => return Ok(()),
         Err(source) => return Err(CgroupError::Read { path, source }),

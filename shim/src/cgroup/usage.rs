@@ -13,16 +13,12 @@ use super::{Cgroup, Version};
 pub struct Usage {
     /// Memory in use, caches included, in bytes.
     pub memory_bytes: Option<u64>,
-    /// The most that was in use at once, in bytes.
-    pub memory_peak_bytes: Option<u64>,
     /// Processes that were killed because the group was out of memory.
     pub oom_kills: Option<u64>,
     /// CPU time, in microseconds.
     pub cpu_microseconds: Option<u64>,
     /// Periods in which the CPU quota was used up.
     pub throttled_periods: Option<u64>,
-    /// For how long processes waited for a quota, in microseconds.
-    pub throttled_microseconds: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
 }
@@ -52,31 +48,19 @@ impl Cgroup {
 
 impl Usage {
     fn read_memory(&mut self, version: Version, directory: &Path) {
-        let (current, peak, events) = match version {
-            Version::V1 => (
-                "memory.usage_in_bytes",
-                "memory.max_usage_in_bytes",
-                "memory.oom_control",
-            ),
-            Version::V2 => ("memory.current", "memory.peak", "memory.events"),
+        let (current, events) = match version {
+            Version::V1 => ("memory.usage_in_bytes", "memory.oom_control"),
+            Version::V2 => ("memory.current", "memory.events"),
         };
         self.memory_bytes = number(&directory.join(current));
-        self.memory_peak_bytes = number(&directory.join(peak));
         self.oom_kills = field(&directory.join(events), "oom_kill");
     }
 
     fn read_cpu(&mut self, version: Version, directory: &Path) {
         let file = directory.join("cpu.stat");
         self.throttled_periods = field(&file, "nr_throttled");
-        match version {
-            Version::V1 => {
-                self.throttled_microseconds =
-                    field(&file, "throttled_time").map(|time| time / 1000);
-            }
-            Version::V2 => {
-                self.throttled_microseconds = field(&file, "throttled_usec");
-                self.cpu_microseconds = field(&file, "usage_usec");
-            }
+        if version == Version::V2 {
+            self.cpu_microseconds = field(&file, "usage_usec");
         }
     }
 }
@@ -142,7 +126,7 @@ mod tests {
         )]));
         assert_eq!(first.usage(), second.usage());
         assert_eq!(first.usage().oom_kills, Some(1));
-        assert_eq!(first.usage().throttled_microseconds, Some(5));
+        assert_eq!(first.usage().throttled_periods, Some(3));
         assert_eq!(first.usage().pids, None);
     }
 }

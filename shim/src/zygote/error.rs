@@ -9,6 +9,7 @@ use crate::container::ContainerError;
 use crate::device::DeviceError;
 use crate::rootfs::RootfsError;
 use crate::spec::SpecError;
+use crate::step::StepError;
 use crate::user::UserError;
 use crate::volume::VolumeError;
 
@@ -29,8 +30,8 @@ pub(super) enum StartError {
     Null(#[source] io::Error),
     #[error("failed to make a pipe (pipe2)")]
     Recorder(#[source] io::Error),
-    #[error("failed to read this process's own capabilities from /proc/self/status")]
-    OwnCapabilities(#[source] io::Error),
+    #[error("failed to read this process's own capabilities (capget)")]
+    OwnCapabilities(#[source] caps::errors::CapsError),
     #[error(
         "the container is to lock memory without a limit, which takes the capability SYS_RESOURCE"
     )]
@@ -58,23 +59,12 @@ pub(super) enum StartError {
 /// Why a zygote cannot prepare itself.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PrepareError {
-    #[error("failed to {step}")]
-    Step {
-        step: &'static str,
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Step(#[from] StepError),
     #[error("the command has ended")]
     Orphan,
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
     #[error(transparent)]
     Start(#[from] StartError),
-}
-
-/// For `map_err` of a step.
-pub(super) fn step<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> PrepareError {
-    move |error| PrepareError::Step {
-        step,
-        source: error.into(),
-    }
 }

@@ -1,20 +1,26 @@
 //! The zygote's side of [`super::Zygote`]: how it cuts itself off the command and the host, and its life.
 
-use std::os::fd::AsFd;
+use std::ffi::CStr;
+use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Pid, dup2_stdin, dup2_stdout, getpid, getppid, setsid};
+use rustix::fs::CWD;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount,
     mount_change, move_mount, open_tree, unmount,
 };
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::WaitOptions;
 
-use super::error::{PrepareError, StartError, step};
+use super::error::{PrepareError, StartError};
 use super::start::{StartRequest, Starter};
 use crate::cgroup::{Cgroup, unescape};
 use crate::channel::Channel;
 use crate::failure::Failure;
+use crate::step::step;
 use crate::syscall;
 
 /// Where libcontainer looks for control groups, whatever is mounted there.
@@ -64,23 +70,20 @@ fn serve(channel: &Channel, starter: &Starter) -> i32 {
 
 /// Cuts the ties to the command but for the socket, which gets the first free descriptor.
 fn detach(parent: Pid, channel: Channel) -> Result<Channel, PrepareError> {
-    let error = step::<rustix::io::Errno>;
     // First: from here on the end of the command is the end of this process; unless it was already.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(error("set the signal (prctl)"))?;
-    if rustix::process::getppid() != Some(parent) {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(step("set the signal (prctl)"))?;
+    if getppid() != parent {
         return Err(PrepareError::Orphan);
     }
     syscall::reset_signals();
     // A terminal's signals are for the command, which then ends its zygotes in its own time.
-    rustix::process::setsid().map_err(error("start a session (setsid)"))?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-    let null = null.map_err(error("open /dev/null"))?;
+    setsid().map_err(step("start a session (setsid)"))?;
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.map_err(step("open /dev/null"))?;
     // Standard error stays for a panic's message.
-    for stream in [0, 1] {
-        syscall::duplicate_onto(null.as_fd(), stream)
-            .map_err(step("redirect a standard stream (dup2)"))?;
-    }
+    dup2_stdin(&null)
+        .and_then(|()| dup2_stdout(&null))
+        .map_err(step("redirect a standard stream (dup2)"))?;
     drop(null);
     // The sockets of other zygotes, above all: while a copy is open their end would never come.
     let socket = syscall::close_all_but(channel.into())
@@ -92,22 +95,17 @@ fn detach(parent: Pid, channel: Channel) -> Result<Channel, PrepareError> {
 fn prepare(topology: Cgroup, index: usize) -> Result<Starter, PrepareError> {
     let group = topology.child(&format!("zygote@{index}"))?;
     group.create()?;
-    group.add(rustix::process::getpid().as_raw_nonzero().get())?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
+    group.add(getpid().as_raw())?;
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
     std::env::set_current_dir("/").map_err(step("change to / (chdir)"))?;
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)
         .map_err(step("leave the mount namespace (unshare)"))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private)
-        .map_err(step::<rustix::io::Errno>("make its mounts private (mount)"))?;
+    mount_change("/", private).map_err(step("make its mounts private (mount)"))?;
     let topology = topology.pinned()?;
     hide_mounts(&topology)?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount("pinwire", SCRATCH, "tmpfs", flags, Some(c"mode=700")).map_err(step::<
-        rustix::io::Errno,
-    >(
-        "mount a filesystem of its own (mount)",
-    ))?;
+    mount_tmpfs(SCRATCH, Some(c"mode=700"))
+        .map_err(step("mount a filesystem of its own (mount)"))?;
     Ok(Starter::new(topology, Path::new(SCRATCH))?)
 }
 
@@ -122,7 +120,6 @@ fn hide_mounts(topology: &Cgroup) -> Result<(), PrepareError> {
             let _ = unmount(unescape(path), UnmountFlags::DETACH);
         }
     }
-    let errno = step::<rustix::io::Errno>;
     let unified = topology.unified_directory().map(|directory| {
         open_tree(
             CWD,
@@ -132,7 +129,7 @@ fn hide_mounts(topology: &Cgroup) -> Result<(), PrepareError> {
     });
     let unified = unified
         .transpose()
-        .map_err(errno("copy the mount of its control groups (open_tree)"))?;
+        .map_err(step("copy the mount of its control groups (open_tree)"))?;
     while unmount(CGROUPS, UnmountFlags::DETACH).is_ok() {}
     match unified {
         Some(tree) => move_mount(
@@ -142,15 +139,14 @@ fn hide_mounts(topology: &Cgroup) -> Result<(), PrepareError> {
             CGROUPS,
             MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
         )
-        .map_err(errno("mount its control groups (move_mount)")),
+        .map_err(step("mount its control groups (move_mount)"))?,
         // Nothing at all: version 1 alone is dealt with by this crate.
-        None => mount(
-            "pinwire",
-            CGROUPS,
-            "tmpfs",
-            MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-            None,
-        )
-        .map_err(errno("mount an empty filesystem (mount)")),
+        None => mount_tmpfs(CGROUPS, None).map_err(step("mount an empty filesystem (mount)"))?,
     }
+    Ok(())
+}
+
+fn mount_tmpfs(target: &str, options: Option<&CStr>) -> rustix::io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("pinwire", target, "tmpfs", flags, options)
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::cgroup::{Cgroup, CgroupError, DeviceLimit, DeviceNumber};
 use crate::container::{self, Plan};
 use crate::device;
 use crate::diagnosis::Recorder;
+use crate::directory::by_descriptor;
 use crate::process::Started;
 use crate::rootfs::{Names, Rootfs};
 use crate::spec::{self, Parts};
@@ -155,7 +156,7 @@ impl Starter {
         bundle: &'a Path,
         devices: Vec<LinuxDevice>,
     ) -> Result<Plan<'a>, StartError> {
-        let network = Path::new("/proc/self/fd").join(network.as_raw_fd().to_string());
+        let network = by_descriptor(network);
         let parts = self.parts(request, &network, rootfs, devices)?;
         let (spec, confinement) = spec::build(&request.workload, &request.image, parts)?;
         rootfs.make_directory(&confinement.cwd)?;

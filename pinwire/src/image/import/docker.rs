@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use super::super::archive::Archive;
 use super::super::digest::Digest;
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::layer::Limits;
-use super::{LayerSource, Source, parse, read_configuration};
+use super::{ImageSource, LayerSource, check_layers, parse, read_configuration};
 
 /// An element of `manifest.json`. Its other keys say nothing that is needed.
 #[derive(Deserialize)]
@@ -19,7 +19,10 @@ struct Item {
 }
 
 /// The images of a `docker save` archive; none if it is no such archive.
-pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Source>>, Error> {
+pub(super) fn read(
+    archive: &Archive,
+    limits: &Limits,
+) -> Result<Option<Vec<ImageSource>>, ImageError> {
     let Some(bytes) = archive.document("manifest.json", limits)? else {
         return Ok(None);
     };
@@ -31,8 +34,8 @@ pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Sour
         .map(Some)
 }
 
-fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<Source, Error> {
-    let missing = || Error::BlobMissing {
+fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<ImageSource, ImageError> {
+    let missing = || ImageError::BlobMissing {
         what: format!("configuration `{}`", item.config),
     };
     let bytes = archive
@@ -42,14 +45,7 @@ fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<Source, Erro
     check_name(&item.config, digest)?;
     let (configuration, unpacked, platform) = read_configuration(&bytes, &item.config)?;
     platform.check()?;
-    if unpacked.len() != item.layers.len() {
-        let what = format!(
-            "an image with {} layers and {} digests of layers",
-            item.layers.len(),
-            unpacked.len()
-        );
-        return Err(Error::Unsupported { what });
-    }
+    check_layers(item.layers.len(), unpacked.len())?;
     let layers = item.layers.into_iter().zip(unpacked);
     let layers = layers
         .map(|(name, unpacked)| LayerSource {
@@ -61,9 +57,9 @@ fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<Source, Erro
     let tags = item.repo_tags.unwrap_or_default();
     let names = tags
         .iter()
-        .map(|tag| tag.parse().map_err(Error::Reference))
+        .map(|tag| tag.parse().map_err(ImageError::Reference))
         .collect::<Result<_, _>>()?;
-    Ok(Source {
+    Ok(ImageSource {
         names,
         configuration,
         digest,
@@ -73,11 +69,11 @@ fn source(archive: &Archive, limits: &Limits, item: Item) -> Result<Source, Erro
 }
 
 /// Docker names the configuration's file by its digest: `HEX.json`, or `blobs/sha256/HEX`.
-fn check_name(name: &str, found: Digest) -> Result<(), Error> {
+fn check_name(name: &str, found: Digest) -> Result<(), ImageError> {
     let stem = name.strip_suffix(".json").unwrap_or(name);
     let stem = stem.strip_prefix("blobs/sha256/").unwrap_or(stem);
     match format!("sha256:{stem}").parse() {
-        Ok(expected) if expected != found => Err(Error::Corrupt {
+        Ok(expected) if expected != found => Err(ImageError::Corrupt {
             what: format!("`{name}`"),
             expected,
             found,

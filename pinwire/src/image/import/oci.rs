@@ -5,11 +5,11 @@ use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
 
 use super::super::archive::Archive;
 use super::super::digest::Digest;
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::layer::Limits;
 use super::super::platform::Platform;
 use super::super::reference::Reference;
-use super::{LayerSource, Source, check, parse, read_configuration};
+use super::{ImageSource, LayerSource, check, check_layers, parse, read_configuration};
 
 /// Where containerd, and Docker with it, writes the full name.
 const FULL_NAME: &str = "io.containerd.image.name";
@@ -19,7 +19,10 @@ const NAME: &str = "org.opencontainers.image.ref.name";
 const DEPTH_MAX: usize = 4;
 
 /// The images of a layout; none if it is no layout.
-pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Source>>, Error> {
+pub(super) fn read(
+    archive: &Archive,
+    limits: &Limits,
+) -> Result<Option<Vec<ImageSource>>, ImageError> {
     let Some(bytes) = archive.document("index.json", limits)? else {
         return Ok(None);
     };
@@ -34,7 +37,7 @@ pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Sour
             None => groups.push((name, vec![descriptor.clone()])),
         }
     }
-    let mut sources: Vec<Source> = Vec::new();
+    let mut sources: Vec<ImageSource> = Vec::new();
     for (name, group) in groups {
         let source = layout.choose(&group)?;
         match sources
@@ -42,7 +45,7 @@ pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Sour
             .find(|known| known.digest == source.digest)
         {
             Some(known) => known.names.extend(name),
-            None => sources.push(Source {
+            None => sources.push(ImageSource {
                 names: name.into_iter().collect(),
                 ..source
             }),
@@ -52,7 +55,7 @@ pub(super) fn read(archive: &Archive, limits: &Limits) -> Result<Option<Vec<Sour
 }
 
 /// The full name of an image, if it is told: a tag alone is none.
-fn name(descriptor: &Descriptor) -> Result<Option<Reference>, Error> {
+fn name(descriptor: &Descriptor) -> Result<Option<Reference>, ImageError> {
     let annotation = |key| {
         descriptor
             .annotations()
@@ -61,7 +64,7 @@ fn name(descriptor: &Descriptor) -> Result<Option<Reference>, Error> {
     };
     let full =
         annotation(FULL_NAME).or_else(|| annotation(NAME).filter(|name| name.contains(['/', ':'])));
-    full.map(|name| name.parse().map_err(Error::Reference))
+    full.map(|name| name.parse().map_err(ImageError::Reference))
         .transpose()
 }
 
@@ -72,7 +75,7 @@ struct Layout<'a> {
 
 impl Layout<'_> {
     /// The first image for this host.
-    fn choose(&self, descriptors: &[Descriptor]) -> Result<Source, Error> {
+    fn choose(&self, descriptors: &[Descriptor]) -> Result<ImageSource, ImageError> {
         let mut offered = Vec::new();
         match self.search(descriptors, 0, &mut offered)? {
             Some(source) => Ok(source),
@@ -85,9 +88,9 @@ impl Layout<'_> {
         descriptors: &[Descriptor],
         depth: usize,
         offered: &mut Vec<Platform>,
-    ) -> Result<Option<Source>, Error> {
+    ) -> Result<Option<ImageSource>, ImageError> {
         if depth > DEPTH_MAX {
-            return Err(Error::Limit {
+            return Err(ImageError::Limit {
                 what: "the nesting of indexes".to_owned(),
                 limit: DEPTH_MAX.to_string(),
             });
@@ -101,13 +104,13 @@ impl Layout<'_> {
                 }
             }
             let found = match kind(descriptor.media_type()) {
-                Kind::Index => {
+                DocumentKind::Index => {
                     let index: ImageIndex =
                         parse(&self.blob(descriptor)?, "an index of the image")?;
                     self.search(index.manifests(), depth + 1, offered)?
                 }
-                Kind::Manifest => self.manifest(descriptor, offered)?,
-                Kind::Other => None,
+                DocumentKind::Manifest => self.manifest(descriptor, offered)?,
+                DocumentKind::Other => None,
             };
             if found.is_some() {
                 return Ok(found);
@@ -121,7 +124,7 @@ impl Layout<'_> {
         &self,
         descriptor: &Descriptor,
         offered: &mut Vec<Platform>,
-    ) -> Result<Option<Source>, Error> {
+    ) -> Result<Option<ImageSource>, ImageError> {
         let manifest: ImageManifest = parse(&self.blob(descriptor)?, "the image's manifest")?;
         let bytes = self.blob(manifest.config())?;
         let (configuration, unpacked, platform) =
@@ -130,25 +133,18 @@ impl Layout<'_> {
             offered.push(platform);
             return Ok(None);
         }
-        if unpacked.len() != manifest.layers().len() {
-            let what = format!(
-                "an image with {} layers and {} digests of layers",
-                manifest.layers().len(),
-                unpacked.len()
-            );
-            return Err(Error::Unsupported { what });
-        }
+        check_layers(manifest.layers().len(), unpacked.len())?;
         let mut layers = Vec::new();
         for (layer, unpacked) in manifest.layers().iter().zip(unpacked) {
             let digest = digest(layer)?;
             layers.push(LayerSource {
-                name: blob_name(&digest),
+                name: digest.blob_name(),
                 promised: Some((digest, layer.size())),
                 unpacked,
             });
         }
         let manifest = Some(self::digest(descriptor)?);
-        Ok(Some(Source {
+        Ok(Some(ImageSource {
             names: Vec::new(),
             configuration,
             digest: Digest::of(&bytes),
@@ -158,10 +154,10 @@ impl Layout<'_> {
     }
 
     /// A document, checked against its digest.
-    fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+    fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
         let digest = digest(descriptor)?;
-        let name = blob_name(&digest);
-        let missing = || Error::BlobMissing {
+        let name = digest.blob_name();
+        let missing = || ImageError::BlobMissing {
             what: format!("`{name}`"),
         };
         let bytes = self
@@ -178,34 +174,30 @@ impl Layout<'_> {
     }
 }
 
-enum Kind {
+enum DocumentKind {
     Index,
     Manifest,
     /// Signatures, bills of materials and other company of images.
     Other,
 }
 
-fn kind(media_type: &MediaType) -> Kind {
+fn kind(media_type: &MediaType) -> DocumentKind {
     match media_type {
-        MediaType::ImageIndex => Kind::Index,
-        MediaType::ImageManifest => Kind::Manifest,
+        MediaType::ImageIndex => DocumentKind::Index,
+        MediaType::ImageManifest => DocumentKind::Manifest,
         MediaType::Other(other) => match other.as_str() {
-            "application/vnd.docker.distribution.manifest.list.v2+json" => Kind::Index,
-            "application/vnd.docker.distribution.manifest.v2+json" => Kind::Manifest,
-            _ => Kind::Other,
+            "application/vnd.docker.distribution.manifest.list.v2+json" => DocumentKind::Index,
+            "application/vnd.docker.distribution.manifest.v2+json" => DocumentKind::Manifest,
+            _ => DocumentKind::Other,
         },
-        _ => Kind::Other,
+        _ => DocumentKind::Other,
     }
 }
 
-fn digest(descriptor: &Descriptor) -> Result<Digest, Error> {
+fn digest(descriptor: &Descriptor) -> Result<Digest, ImageError> {
     descriptor
         .digest()
         .to_string()
         .parse()
-        .map_err(|what| Error::Unsupported { what })
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
+        .map_err(|what| ImageError::Unsupported { what })
 }

@@ -13,7 +13,7 @@ use rustix::fs::{major, minor};
 use tar::{Builder, EntryType, Header};
 
 use super::{ATTRIBUTE_KEY, OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT, attributes};
-use crate::image::error::{At, Error};
+use crate::image::error::{At, ImageError};
 
 /// The longest name and link target of a ustar header, in bytes.
 const NAME_MAX: usize = 100;
@@ -23,7 +23,7 @@ const OWNER_MAX: u32 = 0o7_777_777;
 const NUMBER_MAX: u64 = 0o77_777_777_777;
 
 /// Writes the layer at `directory` to `output`.
-pub(in crate::image) fn pack(directory: &Path, output: impl Write) -> Result<(), Error> {
+pub(in crate::image) fn pack(directory: &Path, output: impl Write) -> Result<(), ImageError> {
     let mut packer = Packer {
         root: directory,
         builder: Builder::new(output),
@@ -46,7 +46,7 @@ struct Packer<'a, W: Write> {
 
 impl<W: Write> Packer<'_, W> {
     /// The root itself has an entry too (`./`): its mode and owner are content.
-    fn directory(&mut self, path: &Path) -> Result<(), Error> {
+    fn directory(&mut self, path: &Path) -> Result<(), ImageError> {
         let full = self.root.join(path);
         let metadata = fs::symlink_metadata(&full).at("lstat", &full)?;
         let attributes = attributes::read(&full).at("llistxattr", &full)?;
@@ -129,17 +129,7 @@ impl<W: Write> Packer<'_, W> {
 
     /// An empty file whose name says what is deleted.
     fn deletion(&mut self, path: &Path) -> io::Result<()> {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(EntryType::Regular);
-        header.set_mode(0o600);
-        for set in [
-            Header::set_size,
-            Header::set_mtime,
-            Header::set_uid,
-            Header::set_gid,
-        ] {
-            set(&mut header, 0);
-        }
+        let mut header = header(EntryType::Regular, 0o600, 0);
         let mut extensions = Vec::new();
         name_field(
             &mut header.as_old_mut().name,
@@ -203,6 +193,18 @@ impl<W: Write> Packer<'_, W> {
         header.set_cksum();
         self.builder.append(&header, data)
     }
+}
+
+/// The header of what belongs to root and to the epoch.
+pub(in crate::image) fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    for set in [Header::set_mtime, Header::set_uid, Header::set_gid] {
+        set(&mut header, 0);
+    }
+    header
 }
 
 /// Size, owner and time; a pax record for each that does not fit.

@@ -5,19 +5,19 @@
 //! Docker: a layer is unpacked once and does not know what it will lie upon.
 
 mod entry;
-mod place;
 mod stream;
+mod writer;
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use tar::EntryType;
 
-use self::entry::Entry;
-use self::place::Place;
+use self::entry::LayerEntry;
 use self::stream::{Member, Stream};
+use self::writer::LayerWriter;
 use super::{OPAQUE, WHITEOUT};
-use crate::image::error::{At, Error};
+use crate::image::error::{At, ImageError};
 use crate::image::limit::{Allowance, Limited};
 
 /// How much an archive may hold, against archives that are small and unpack without end.
@@ -48,10 +48,10 @@ pub(in crate::image) fn unpack(
     stream: impl Read,
     directory: &Path,
     limits: &Limits,
-) -> Result<u64, Error> {
+) -> Result<u64, ImageError> {
     let mut stream = Stream::new(stream);
     let mut unpacker = Unpacker {
-        place: Place::open(directory)?,
+        writer: LayerWriter::open(directory)?,
         limits,
         bytes: 0,
         entries: 0,
@@ -62,12 +62,12 @@ pub(in crate::image) fn unpack(
     // Zeros that fill the last record; also what hides behind the end.
     let mut rest = Limited::new(stream.into_rest(), Allowance::new(limits.layer_bytes));
     io::copy(&mut rest, &mut io::sink()).at("read the layer", directory)?;
-    unpacker.place.finish_directories()?;
+    unpacker.writer.finish_directories()?;
     Ok(unpacker.bytes)
 }
 
 struct Unpacker<'a> {
-    place: Place,
+    writer: LayerWriter,
     limits: &'a Limits,
     /// Bytes of files.
     bytes: u64,
@@ -75,16 +75,20 @@ struct Unpacker<'a> {
 }
 
 impl Unpacker<'_> {
-    fn member<R: Read>(&mut self, member: Member, stream: &mut Stream<R>) -> Result<(), Error> {
+    fn member<R: Read>(
+        &mut self,
+        member: Member,
+        stream: &mut Stream<R>,
+    ) -> Result<(), ImageError> {
         let size = member.size;
         self.count(size)?;
-        let entry = Entry::read(member)?;
-        let Some((parent, name)) = entry.split() else {
+        let entry = LayerEntry::read(member)?;
+        let Some(spot @ (parent, name)) = entry.split() else {
             return self.root(&entry);
         };
         let text = name.to_string_lossy();
         if text == OPAQUE {
-            return self.place.make_opaque(&entry, parent);
+            return self.writer.make_opaque(&entry, parent);
         }
         if let Some(deleted) = text.strip_prefix(WHITEOUT) {
             return match deleted {
@@ -93,37 +97,37 @@ impl Unpacker<'_> {
                 }
                 // Notes of aufs to itself.
                 deleted if deleted.starts_with(WHITEOUT) => Ok(()),
-                deleted => self.place.delete(&entry, parent, deleted),
+                deleted => self.writer.delete(&entry, parent, deleted),
             };
         }
         match entry.kind {
-            EntryType::Directory => self.place.directory(&entry),
+            EntryType::Directory => self.writer.directory(&entry, spot),
             EntryType::Regular | EntryType::Continuous => {
-                self.place.file(&entry, &mut stream.data(), size)
+                self.writer.file(&entry, spot, &mut stream.data(), size)
             }
-            EntryType::Link => self.place.hard_link(&entry),
-            EntryType::Symlink => self.place.symbolic_link(&entry),
-            EntryType::Char | EntryType::Block | EntryType::Fifo => self.place.node(&entry),
+            EntryType::Link => self.writer.hard_link(&entry, spot),
+            EntryType::Symlink => self.writer.symbolic_link(&entry, spot),
+            EntryType::Char | EntryType::Block | EntryType::Fifo => self.writer.node(&entry, spot),
             kind => {
                 let what = format!(
                     "layer entry `{}` of type {:?}",
                     entry.path.display(),
                     char::from(kind.as_byte())
                 );
-                Err(Error::Unsupported { what })
+                Err(ImageError::Unsupported { what })
             }
         }
     }
 
     /// The layer's own directory, `./`.
-    fn root(&mut self, entry: &Entry) -> Result<(), Error> {
+    fn root(&mut self, entry: &LayerEntry) -> Result<(), ImageError> {
         if entry.kind == EntryType::Directory {
-            return self.place.root_attributes(entry);
+            return self.writer.root_attributes(entry);
         }
         Err(entry.refused("it has no name"))
     }
 
-    fn count(&mut self, bytes: u64) -> Result<(), Error> {
+    fn count(&mut self, bytes: u64) -> Result<(), ImageError> {
         self.entries += 1;
         self.bytes = self.bytes.saturating_add(bytes);
         let limit = if self.entries > self.limits.layer_entries {
@@ -133,7 +137,7 @@ impl Unpacker<'_> {
         } else {
             return Ok(());
         };
-        Err(Error::Limit {
+        Err(ImageError::Limit {
             what: "the layer".to_owned(),
             limit,
         })

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
-use crate::image::error::{At, Error};
+use crate::image::error::{At, ImageError};
 
 /// A tree in the making.
-pub(super) struct Tree {
+pub(super) struct ImageTree {
     root: PathBuf,
     /// Everything made, parents first.
     made: Vec<PathBuf>,
     bytes: u64,
 }
 
-impl Tree {
+impl ImageTree {
     /// An empty tree in the directory `root`.
     pub(super) fn new(root: &Path) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Tree {
     }
 
     /// The directories and files that programs expect, and that runtimes mount onto.
-    pub(super) fn skeleton(&mut self) -> Result<(), Error> {
+    pub(super) fn skeleton(&mut self) -> Result<(), ImageError> {
         self.mode(&self.root.clone(), 0o755)?;
         for (path, mode) in [
             ("bin", 0o755),
@@ -65,7 +65,7 @@ impl Tree {
     }
 
     /// Copies a program to `/bin`.
-    pub(super) fn program(&mut self, source: &Path, name: &str) -> Result<(), Error> {
+    pub(super) fn program(&mut self, source: &Path, name: &str) -> Result<(), ImageError> {
         let path = self.root.join("bin").join(name);
         let mut input = File::open(source).at("open", source)?;
         let mut output = File::create_new(&path).at("open", &path)?;
@@ -76,7 +76,7 @@ impl Tree {
     }
 
     /// Links a program's other names to it. Names that are taken stay as they are: whoever comes first wins.
-    pub(super) fn names(&mut self, program: &str, names: &[String]) -> Result<(), Error> {
+    pub(super) fn names(&mut self, program: &str, names: &[String]) -> Result<(), ImageError> {
         for name in names {
             let path = format!("bin/{name}");
             if self.root.join(&path).symlink_metadata().is_err() {
@@ -87,7 +87,7 @@ impl Tree {
     }
 
     /// Sets all times, children before their directories, and tells the bytes of all files.
-    pub(super) fn finish(self) -> Result<u64, Error> {
+    pub(super) fn finish(self) -> Result<u64, ImageError> {
         let epoch = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
@@ -102,7 +102,7 @@ impl Tree {
         Ok(self.bytes)
     }
 
-    fn directory(&mut self, path: &str, mode: u32) -> Result<(), Error> {
+    fn directory(&mut self, path: &str, mode: u32) -> Result<(), ImageError> {
         let path = self.root.join(path);
         fs::create_dir(&path).at("mkdir", &path)?;
         self.mode(&path, mode)?;
@@ -110,7 +110,7 @@ impl Tree {
         Ok(())
     }
 
-    fn file(&mut self, path: &str, content: &[u8]) -> Result<(), Error> {
+    fn file(&mut self, path: &str, content: &[u8]) -> Result<(), ImageError> {
         let path = self.root.join(path);
         fs::write(&path, content).at("write", &path)?;
         self.mode(&path, 0o644)?;
@@ -119,7 +119,7 @@ impl Tree {
         Ok(())
     }
 
-    fn link(&mut self, path: &str, target: &str) -> Result<(), Error> {
+    fn link(&mut self, path: &str, target: &str) -> Result<(), ImageError> {
         let path = self.root.join(path);
         symlink(target, &path).at("symlink", &path)?;
         self.made.push(path);
@@ -127,7 +127,7 @@ impl Tree {
     }
 
     /// Set after creation, because the caller's umask takes part in that.
-    fn mode(&self, path: &Path, mode: u32) -> Result<(), Error> {
+    fn mode(&self, path: &Path, mode: u32) -> Result<(), ImageError> {
         fs::set_permissions(path, Permissions::from_mode(mode)).at("chmod", path)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::super::error::Error;
-use super::super::import::Progress;
+use super::super::error::ImageError;
 use super::super::layer::Limits;
 use super::fixture::{
     Layer, Layout, configuration, gzip, import, is_root, store, write_tar, zstandard,
@@ -44,11 +44,9 @@ fn layouts_with_every_compression() {
     let image = layout.image(&configuration(&streams), &layers);
     layout.add(image, Some("docker.io/library/three:1"));
     layout.write(&archive);
-    let mut seen = Vec::new();
+    let progress = ProgressBar::new(0);
     let images = store
-        .import(&archive, None, &Limits::default(), |progress| {
-            seen.push(progress);
-        })
+        .import(&archive, None, &Limits::default(), &progress)
         .expect("import");
     let [image] = images.as_slice() else {
         panic!("one image, not {images:?}")
@@ -81,7 +79,10 @@ fn layouts_with_every_compression() {
         ("A=1", "/srv", "7:8")
     );
     let total: u64 = layers.iter().map(|(_, stored)| stored.len() as u64).sum();
-    assert_eq!(seen.last(), Some(&Progress { done: total, total }));
+    assert_eq!(
+        (progress.position(), progress.length()),
+        (total, Some(total))
+    );
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn docker_archives_old_and_compressed() {
     write_tar(&archive, &files);
     assert!(matches!(
         import(&store, &archive, None),
-        Err(Error::Corrupt { .. })
+        Err(ImageError::Corrupt { .. })
     ));
 }
 
@@ -219,7 +220,7 @@ fn the_hosts_platform_is_chosen() {
     foreign.add(image, Some("localhost/foreign:1"));
     foreign.write(&archive);
     match import(&store, &archive, None) {
-        Err(Error::Platform { wanted, offered }) => assert_eq!(
+        Err(ImageError::Platform { wanted, offered }) => assert_eq!(
             (wanted, offered),
             (format!("linux/{host}"), "linux/s390x".to_owned())
         ),

@@ -13,7 +13,7 @@ use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
 use super::super::digest::Digest;
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::layer::{self, Limits};
 use super::super::store::{Image, Store};
 
@@ -42,8 +42,13 @@ pub(super) fn import(
     store: &Store,
     archive: &Path,
     name: Option<&str>,
-) -> Result<Vec<Image>, Error> {
-    store.import(archive, name, &Limits::default(), |_| {})
+) -> Result<Vec<Image>, ImageError> {
+    store.import(
+        archive,
+        name,
+        &Limits::default(),
+        &indicatif::ProgressBar::hidden(),
+    )
 }
 
 /// A tar stream in the making.
@@ -102,7 +107,7 @@ impl Layer {
 }
 
 /// Unpacks one stream into a new directory.
-pub(super) fn unpack(stream: &[u8]) -> Result<TempDir, Error> {
+pub(super) fn unpack(stream: &[u8]) -> Result<TempDir, ImageError> {
     let directory = tempfile::tempdir().expect("make a directory");
     layer::unpack(stream, directory.path(), &Limits::default())?;
     Ok(directory)

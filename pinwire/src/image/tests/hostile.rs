@@ -5,7 +5,7 @@ use std::fs;
 use tar::EntryType;
 
 use super::super::digest::Digest;
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::store::Store;
 use super::fixture::{
     Layer, Layout, configuration, gzip, import, is_root, simple_archive, store, unpack,
@@ -93,7 +93,7 @@ fn nothing_leaves_the_layer() {
         ),
     ] {
         let error = unpack(&stream.bytes()).expect_err(name);
-        assert!(matches!(error, Error::Entry { .. }), "{name}: {error}");
+        assert!(matches!(error, ImageError::Entry { .. }), "{name}: {error}");
         assert_eq!(
             fs::read_dir(outside.path()).expect("readdir").count(),
             0,
@@ -135,7 +135,7 @@ fn damaged_archives_are_refused() {
         fs::write(&archive, bad).expect("write");
         let error = import(&store, &archive, None).expect_err("a damaged layer");
         assert!(
-            matches!(error, Error::Corrupt { .. } | Error::Io { .. }),
+            matches!(error, ImageError::Corrupt { .. } | ImageError::Io { .. }),
             "{position}: {error}"
         );
         assert_empty(&store, "a damaged layer");
@@ -180,7 +180,10 @@ fn digests_are_checked_everywhere() {
         layout.files[replaced].1[0] = b' ';
         layout.write(&archive);
         let error = import(&store, &archive, None).expect_err(name);
-        assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, ImageError::Corrupt { .. }),
+            "{name}: {error}"
+        );
     }
     // The compressed layer is what the manifest promises, but not what the configuration does.
     let mut layout = Layout::default();
@@ -192,7 +195,7 @@ fn digests_are_checked_everywhere() {
     layout.write(&archive);
     let error = import(&store, &archive, None).expect_err("another layer");
     assert!(
-        matches!(error, Error::Corrupt { expected, .. } if expected == Digest::of(&stream)),
+        matches!(error, ImageError::Corrupt { expected, .. } if expected == Digest::of(&stream)),
         "{error}"
     );
     assert_empty(&store, "digests");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::store::Store;
 use super::archives::three_streams;
 use super::fixture::{
@@ -20,7 +20,10 @@ fn names_are_the_archives_or_the_users() {
     let stream = Layer::new().file("f", "").bytes();
     simple_archive(&archive, "latest", stream.clone());
     assert!(
-        matches!(import(&store, &archive, None), Err(Error::Nameless { .. })),
+        matches!(
+            import(&store, &archive, None),
+            Err(ImageError::Nameless { .. })
+        ),
         "a tag is no name"
     );
     let images = import(&store, &archive, Some("mine")).expect("import");
@@ -30,7 +33,7 @@ fn names_are_the_archives_or_the_users() {
     );
     assert!(matches!(
         import(&store, &archive, Some("NOT A NAME")),
-        Err(Error::Reference(_))
+        Err(ImageError::Reference(_))
     ));
     let mut layout = Layout::default();
     for name in ["localhost/a:1", "localhost/b:1"] {
@@ -44,7 +47,7 @@ fn names_are_the_archives_or_the_users() {
     layout.write(&archive);
     assert!(matches!(
         import(&store, &archive, Some("mine")),
-        Err(Error::SeveralImages { count: 2, .. })
+        Err(ImageError::SeveralImages { count: 2, .. })
     ));
     assert_eq!(import(&store, &archive, None).expect("import").len(), 2);
 }
@@ -100,6 +103,6 @@ fn images_survive_export_and_import() {
     import(&store, &unpacked, None).expect("import a directory");
     assert!(matches!(
         store.export("absent", &archive),
-        Err(Error::NotFound { .. })
+        Err(ImageError::NotFound { .. })
     ));
 }

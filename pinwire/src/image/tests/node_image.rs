@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::node::{NODE_IMAGE, Programs, is_static};
 use super::fixture::{is_root, store};
 use super::names::round_trip;
@@ -103,7 +103,10 @@ fn without_busybox_there_is_no_shell() {
     // A script is no program for an image without libraries.
     fs::write(&programs.node, "#!/bin/sh\n").expect("write");
     let error = store.ensure_node_image_of(&programs).expect_err("a script");
-    assert!(matches!(error, Error::NodeProgramDynamic { .. }), "{error}");
+    assert!(
+        matches!(error, ImageError::NodeProgramDynamic { .. }),
+        "{error}"
+    );
     let missing =
         Programs::find_node(directory.path(), Some(PathBuf::from("/absent"))).expect_err("absent");
     assert!(missing.to_string().contains("/absent"), "{missing}");

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::layer::{self, Limits};
 use super::fixture::{Layer, Layout, gzip, import, is_root, store, write_tar};
 use super::hostile::assert_empty;
@@ -28,7 +28,7 @@ fn bombs_are_refused() {
             std::error::Error::source(&error).map(ToString::to_string)
         );
         assert!(
-            matches!(error, Error::Limit { .. })
+            matches!(error, ImageError::Limit { .. })
                 || text.contains("more data than is allowed")
                 || text.contains("are too long"),
             "{name}: {text}"
@@ -63,9 +63,9 @@ fn bombs_are_refused() {
     let archive = directory.path().join("image.tar");
     write_tar(&archive, &[("index.json".to_owned(), vec![b' '; 1 << 17])]);
     let error = store
-        .import(&archive, None, &limits, |_| {})
+        .import(&archive, None, &limits, &indicatif::ProgressBar::hidden())
         .expect_err("a large document");
-    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    assert!(matches!(error, ImageError::Limit { .. }), "{error}");
 }
 
 #[test]
@@ -75,28 +75,32 @@ fn what_is_no_image_is_told_so() {
     }
     let (directory, store) = store();
     let archive = directory.path().join("image.tar");
-    let check = |name: &str, expected: fn(&Error) -> bool| {
+    let check = |name: &str, expected: fn(&ImageError) -> bool| {
         let error = import(&store, &archive, None).expect_err(name);
         assert!(expected(&error), "{name}: {error:?}");
     };
     check("absent", |error| {
-        matches!(error, Error::Io { call: "open", .. })
+        matches!(error, ImageError::Io { call: "open", .. })
     });
     fs::write(&archive, "#!/bin/sh\n".repeat(200)).expect("write");
-    check("text", |error| matches!(error, Error::NotAnImage { .. }));
+    check("text", |error| {
+        matches!(error, ImageError::NotAnImage { .. })
+    });
     fs::write(&archive, "").expect("write");
-    check("empty", |error| matches!(error, Error::NotAnImage { .. }));
+    check("empty", |error| {
+        matches!(error, ImageError::NotAnImage { .. })
+    });
     fs::write(&archive, gzip(b"not a tar archive")).expect("write");
     check("compressed text", |error| {
-        matches!(error, Error::NotAnImage { .. })
+        matches!(error, ImageError::NotAnImage { .. })
     });
     write_tar(&archive, &[("readme".to_owned(), b"hello".to_vec())]);
     check("another archive", |error| {
-        matches!(error, Error::NotAnImage { .. })
+        matches!(error, ImageError::NotAnImage { .. })
     });
     write_tar(&archive, &[("index.json".to_owned(), b"{".to_vec())]);
     check("broken JSON", |error| {
-        matches!(error, Error::Document { .. })
+        matches!(error, ImageError::Document { .. })
     });
     write_tar(
         &archive,
@@ -106,7 +110,7 @@ fn what_is_no_image_is_told_so() {
         )],
     );
     check("a file outside", |error| {
-        matches!(error, Error::BlobMissing { .. })
+        matches!(error, ImageError::BlobMissing { .. })
     });
     let digest = format!("sha256:{}", "0".repeat(64));
     let manifest = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 2});
@@ -116,13 +120,13 @@ fn what_is_no_image_is_told_so() {
     }
     .write(&archive);
     check("a missing blob", |error| {
-        matches!(error, Error::BlobMissing { .. })
+        matches!(error, ImageError::BlobMissing { .. })
     });
     let empty = directory.path().join("directory");
     fs::create_dir(&empty).expect("mkdir");
     assert!(matches!(
         import(&store, &empty, None),
-        Err(Error::NotAnImage { .. })
+        Err(ImageError::NotAnImage { .. })
     ));
     assert_empty(&store, "what is no image");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::store::Store;
 use super::fixture::{Layer, describe, import, is_root, simple_archive, store};
 use super::node_image::programs;
@@ -82,12 +82,12 @@ fn removal_keeps_what_others_need() {
     );
     assert!(matches!(
         store.resolve("localhost/a:1"),
-        Err(Error::NotFound { .. })
+        Err(ImageError::NotFound { .. })
     ));
     let used = store
         .remove("localhost/b:1", &image.layers)
         .expect_err("in use");
-    assert!(matches!(used, Error::InUse { .. }), "{used}");
+    assert!(matches!(used, ImageError::InUse { .. }), "{used}");
     store.resolve("localhost/b:1").expect("nothing has changed");
     let digest = format!("localhost/b@{}", image.digest);
     assert_eq!(
@@ -121,11 +121,11 @@ fn errors_tell_what_to_do() {
     }
     let index = store.images.join("index.json");
     fs::write(&index, "{").expect("write");
-    assert!(matches!(store.list(), Err(Error::Index { .. })));
+    assert!(matches!(store.list(), Err(ImageError::Index { .. })));
     fs::write(&index, r#"{"version": 2, "images": {}}"#).expect("write");
     assert!(matches!(
         store.list(),
-        Err(Error::IndexVersion { version: 2, .. })
+        Err(ImageError::IndexVersion { version: 2, .. })
     ));
 }
 

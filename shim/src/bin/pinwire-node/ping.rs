@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -11,8 +10,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use crate::Failure;
 use crate::arguments::{Arguments, Usage};
-use crate::rtt::{Milliseconds, RoundTrips};
-use crate::signals::{Event, Signals};
+use crate::rtt::{Exchange, Milliseconds, RoundTrips, exchange};
+use crate::signals::Signals;
 
 const HEADER: usize = 8;
 /// The largest payload of an echo request over IPv4, in bytes.
@@ -33,8 +32,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
         return Err(Usage(format!("-s takes 0 to {PAYLOAD_MAX} bytes")).into());
     }
     let signals = Signals::block_stop()?;
-    let pinger = Pinger::new(target, size)?;
-    let round_trips = pinger.exchange(&signals, count, interval, patience)?;
+    let mut pinger = Pinger::new(target, size)?;
+    let due = |number: u64| interval.mul_f64(number as f64);
+    let round_trips = exchange(&mut pinger, &signals, count, due, patience)?;
     writeln!(std::io::stdout(), "{target}: {round_trips}")?;
     Ok(u8::from(!round_trips.any_answer()))
 }
@@ -79,83 +79,6 @@ impl Pinger {
         })
     }
 
-    fn exchange(
-        &self,
-        signals: &Signals,
-        count: u64,
-        interval: Duration,
-        patience: Duration,
-    ) -> Result<RoundTrips, Failure> {
-        let mut round_trips = RoundTrips::default();
-        let mut next = 0;
-        let mut deadline = Instant::now();
-        loop {
-            if next < count && Instant::now() >= deadline {
-                self.request(next, &mut round_trips);
-                next += 1;
-                deadline = if next < count {
-                    deadline + interval
-                } else {
-                    Instant::now() + patience
-                };
-            }
-            if next == count && round_trips.complete() {
-                return Ok(round_trips);
-            }
-            match signals.wait(Some(self.socket.as_fd()), Some(deadline))? {
-                Event::Readable => self.receive(next, &mut round_trips)?,
-                Event::Timeout if next == count => return Ok(round_trips),
-                Event::Timeout => {}
-                Event::Signal(_) => return Ok(round_trips),
-            }
-        }
-    }
-
-    /// A request that cannot be sent (no route) is told and counts as lost.
-    fn request(&self, number: u64, round_trips: &mut RoundTrips) {
-        let mut message = vec![0x55; HEADER + self.size];
-        message[0] = if self.target.is_ipv4() { 8 } else { 128 };
-        message[1..4].fill(0);
-        message[4..6].copy_from_slice(&self.identifier.to_be_bytes());
-        message[6..8].copy_from_slice(&sequence(number).to_be_bytes());
-        if self.target.is_ipv4() {
-            let sum = checksum(&message);
-            message[2..4].copy_from_slice(&sum.to_be_bytes());
-        }
-        round_trips.sent(number, Instant::now());
-        if let Err(error) = self
-            .socket
-            .send_to(&message, SocketAddr::new(self.target, 0))
-        {
-            crate::complain(&format!("ping: send to {}: {error}", self.target));
-        }
-    }
-
-    /// Takes all answers that are there; `next` is the number of the next request.
-    fn receive(&self, next: u64, round_trips: &mut RoundTrips) -> Result<(), Failure> {
-        let mut buffer = vec![0; HEADER + PAYLOAD_MAX + 60];
-        while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
-            let now = Instant::now();
-            let Some((length, sequence)) = self.answer(&buffer[..length], from.ip()) else {
-                continue;
-            };
-            // The latest request with these 16 bits.
-            let Some(last) = next.checked_sub(1) else {
-                continue;
-            };
-            let number = last.wrapping_sub(u64::from((last as u16).wrapping_sub(sequence)));
-            if let Some(time) = round_trips.answered(number, now) {
-                writeln!(
-                    std::io::stdout(),
-                    "{length} bytes from {}: seq={number} time={} ms",
-                    from.ip(),
-                    Milliseconds(time)
-                )?;
-            }
-        }
-        Ok(())
-    }
-
     /// Length and sequence number of the message, if it is an answer to one of our requests.
     fn answer(&self, packet: &[u8], from: IpAddr) -> Option<(usize, u16)> {
         let has_ip_header = self.raw && self.target.is_ipv4();
@@ -183,6 +106,55 @@ impl Pinger {
             || (u16::from_be_bytes([id_high, id_low]) == self.identifier && from == self.target);
         let sequence = u16::from_be_bytes([sequence_high, sequence_low]);
         (kind == reply && ours).then_some((message.len(), sequence))
+    }
+}
+
+impl Exchange for Pinger {
+    fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Tells why a request cannot be sent (no route).
+    fn send(&mut self, number: u64) {
+        let mut message = vec![0x55; HEADER + self.size];
+        message[0] = if self.target.is_ipv4() { 8 } else { 128 };
+        message[1..4].fill(0);
+        message[4..6].copy_from_slice(&self.identifier.to_be_bytes());
+        message[6..8].copy_from_slice(&sequence(number).to_be_bytes());
+        if self.target.is_ipv4() {
+            let sum = checksum(&message);
+            message[2..4].copy_from_slice(&sum.to_be_bytes());
+        }
+        if let Err(error) = self
+            .socket
+            .send_to(&message, SocketAddr::new(self.target, 0))
+        {
+            crate::complain(&format!("ping: send to {}: {error}", self.target));
+        }
+    }
+
+    fn receive(&mut self, next: u64, round_trips: &mut RoundTrips) -> Result<(), Failure> {
+        let mut buffer = vec![0; HEADER + PAYLOAD_MAX + 60];
+        while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
+            let now = Instant::now();
+            let Some((length, sequence)) = self.answer(&buffer[..length], from.ip()) else {
+                continue;
+            };
+            // The latest request with these 16 bits.
+            let Some(last) = next.checked_sub(1) else {
+                continue;
+            };
+            let number = last.wrapping_sub(u64::from((last as u16).wrapping_sub(sequence)));
+            if let Some(time) = round_trips.answered(number, now) {
+                writeln!(
+                    std::io::stdout(),
+                    "{length} bytes from {}: seq={number} time={} ms",
+                    from.ip(),
+                    Milliseconds(time)
+                )?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,61 @@
-//! Round-trip times of numbered requests, and what became of each.
+//! Numbered requests at a steady pace: what became of each, and the round-trip times.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+use crate::Failure;
+use crate::signals::{Event, Signals};
+
+/// How a tool exchanges requests and answers over its socket, which does not block.
+pub(crate) trait Exchange {
+    /// The socket that answers come by.
+    fn socket(&self) -> &UdpSocket;
+
+    /// Sends request `number`. One that cannot be sent counts as lost.
+    fn send(&mut self, number: u64);
+
+    /// Takes all answers that are there; `next` is the number of the next request.
+    fn receive(&mut self, next: u64, round_trips: &mut RoundTrips) -> Result<(), Failure>;
+}
+
+/// Sends `count` requests, of which number n is due at the start plus `due(n)`, whatever happened to those before it. Ends
+/// `patience` after the last one, at the last answer, or when asked to.
+pub(crate) fn exchange(
+    tool: &mut impl Exchange,
+    signals: &Signals,
+    count: u64,
+    due: impl Fn(u64) -> Duration,
+    patience: Duration,
+) -> Result<RoundTrips, Failure> {
+    let mut round_trips = RoundTrips::default();
+    let start = Instant::now();
+    let mut deadline = start;
+    let mut next = 0;
+    loop {
+        if next < count && Instant::now() >= deadline {
+            round_trips.sent(next, Instant::now());
+            tool.send(next);
+            next += 1;
+            deadline = if next < count {
+                start + due(next)
+            } else {
+                Instant::now() + patience
+            };
+        }
+        if next == count && round_trips.complete() {
+            return Ok(round_trips);
+        }
+        match signals.wait(Some(tool.socket().as_fd()), Some(deadline))? {
+            Event::Readable => tool.receive(next, &mut round_trips)?,
+            Event::Timeout if next == count => return Ok(round_trips),
+            Event::Timeout => {}
+            Event::Signal(_) => return Ok(round_trips),
+        }
+    }
+}
 
 /// Requests sent and answered.
 #[derive(Debug, Default)]
@@ -15,7 +68,7 @@ pub(crate) struct RoundTrips {
 
 impl RoundTrips {
     /// Request `number` is about to be sent.
-    pub(crate) fn sent(&mut self, number: u64, now: Instant) {
+    fn sent(&mut self, number: u64, now: Instant) {
         self.outstanding.insert(number, now);
         self.sent += 1;
     }

@@ -3,13 +3,12 @@
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::arguments::{Arguments, Usage};
-use crate::rtt::RoundTrips;
-use crate::signals::{Event, Signals};
+use crate::rtt::{Exchange, RoundTrips, exchange};
+use crate::signals::Signals;
 
 /// A datagram begins with its number, eight bytes in network order.
 const NUMBER: usize = 8;
@@ -33,8 +32,13 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
     if !(0.001..=1e9).contains(&rate) {
         return Err(Usage("-r takes 0.001 to 1e9 datagrams per second".to_owned()).into());
     }
-    let socket = connect(target)?;
-    let round_trips = exchange(&socket, count, rate, size, patience)?;
+    let mut sender = Sender {
+        socket: connect(target)?,
+        datagram: vec![0x55; size],
+    };
+    let signals = Signals::block_stop()?;
+    let due = |number: u64| Duration::from_secs_f64(number as f64 / rate);
+    let round_trips = exchange(&mut sender, &signals, count, due, patience)?;
     writeln!(std::io::stdout(), "{target}: {round_trips}")?;
     Ok(u8::from(
         !round_trips.complete() || !round_trips.any_answer(),
@@ -54,59 +58,34 @@ fn connect(target: SocketAddr) -> Result<UdpSocket, Failure> {
     Ok(socket)
 }
 
-/// Datagram n is due at the start plus n/rate, whatever happened to those before it. Ends `patience` after the last one,
-/// at the last answer, or when asked to.
-fn exchange(
-    socket: &UdpSocket,
-    count: u64,
-    rate: f64,
-    size: usize,
-    patience: Duration,
-) -> Result<RoundTrips, Failure> {
-    let signals = Signals::block_stop()?;
-    let mut round_trips = RoundTrips::default();
-    let mut datagram = vec![0x55; size];
-    let start = Instant::now();
-    let mut next = 0;
-    let mut deadline = start;
-    loop {
-        if next < count && Instant::now() >= deadline {
-            datagram[..NUMBER].copy_from_slice(&next.to_be_bytes());
-            round_trips.sent(next, Instant::now());
-            // Refused (nobody listens), or a full queue: lost like any other.
-            let _ = socket.send(&datagram);
-            next += 1;
-            let wait = if next < count {
-                Duration::from_secs_f64(next as f64 / rate)
-            } else {
-                start.elapsed() + patience
-            };
-            deadline = start + wait;
-        }
-        if next == count && round_trips.complete() {
-            return Ok(round_trips);
-        }
-        match signals.wait(Some(socket.as_fd()), Some(deadline))? {
-            Event::Readable => receive(socket, &mut round_trips),
-            Event::Timeout if next == count => return Ok(round_trips),
-            Event::Timeout => {}
-            Event::Signal(_) => return Ok(round_trips),
-        }
-    }
+struct Sender {
+    socket: UdpSocket,
+    datagram: Vec<u8>,
 }
 
-/// Takes all answers that are there.
-fn receive(socket: &UdpSocket, round_trips: &mut RoundTrips) {
-    let mut buffer = [0; NUMBER];
-    loop {
-        match socket.recv(&mut buffer) {
-            Ok(NUMBER) => {
-                round_trips.answered(u64::from_be_bytes(buffer), Instant::now());
+impl Exchange for Sender {
+    fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    fn send(&mut self, number: u64) {
+        self.datagram[..NUMBER].copy_from_slice(&number.to_be_bytes());
+        // Refused (nobody listens), or a full queue: lost like any other.
+        let _ = self.socket.send(&self.datagram);
+    }
+
+    fn receive(&mut self, _: u64, round_trips: &mut RoundTrips) -> Result<(), Failure> {
+        let mut buffer = [0; NUMBER];
+        loop {
+            match self.socket.recv(&mut buffer) {
+                Ok(NUMBER) => {
+                    round_trips.answered(u64::from_be_bytes(buffer), Instant::now());
+                }
+                Ok(_) => {}
+                // An ICMP error of an earlier datagram; reading it clears it.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(_) => return Ok(()),
             }
-            Ok(_) => {}
-            // An ICMP error of an earlier datagram; reading it clears it.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            Err(_) => return,
         }
     }
 }

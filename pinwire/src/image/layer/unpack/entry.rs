@@ -1,5 +1,5 @@
 //! One entry of a layer's tar stream, read and checked. Its path is relative and holds no `..`; where it leads once links
-//! are followed is the business of `place`.
+//! are followed is the business of `writer`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,10 +10,10 @@ use tar::EntryType;
 
 use super::super::{ATTRIBUTE_KEY, attributes};
 use super::stream::Member;
-use crate::image::error::{At, Error};
+use crate::image::error::{At, ImageError};
 
 /// What a member says of a file.
-pub(super) struct Entry {
+pub(super) struct LayerEntry {
     /// Relative to the layer's root, which is the empty path.
     pub(super) path: PathBuf,
     pub(super) kind: EntryType,
@@ -29,8 +29,8 @@ pub(super) struct Entry {
     pub(super) attributes: Vec<(String, Vec<u8>)>,
 }
 
-impl Entry {
-    pub(super) fn read(member: Member) -> Result<Self, Error> {
+impl LayerEntry {
+    pub(super) fn read(member: Member) -> Result<Self, ImageError> {
         let refused = |reason: &str| refuse(&member.path, reason);
         let path = relative(&member.path).map_err(refused)?;
         let header = &member.header;
@@ -64,7 +64,7 @@ impl Entry {
     }
 
     /// A pax record, unless it is one of those that `stream` has applied.
-    fn apply(&mut self, key: &str, value: Vec<u8>) -> Result<(), Error> {
+    fn apply(&mut self, key: &str, value: Vec<u8>) -> Result<(), ImageError> {
         if let Some(name) = key.strip_prefix(ATTRIBUTE_KEY) {
             if attributes::belongs_to_layer(name) {
                 self.attributes.push((name.to_owned(), value));
@@ -74,7 +74,7 @@ impl Entry {
             self.modified = time.ok_or_else(|| self.refused("its time is not a number"))?;
         } else if key.starts_with("GNU.sparse.") {
             let what = format!("layer entry `{}`, a sparse file,", self.path.display());
-            return Err(Error::Unsupported { what });
+            return Err(ImageError::Unsupported { what });
         }
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Entry {
     }
 
     /// The error that refuses this entry.
-    pub(super) fn refused(&self, reason: &str) -> Error {
+    pub(super) fn refused(&self, reason: &str) -> ImageError {
         refuse(self.path.as_os_str().as_bytes(), reason)
     }
 }
@@ -113,8 +113,8 @@ pub(super) fn relative(bytes: &[u8]) -> Result<PathBuf, &'static str> {
     Ok(relative)
 }
 
-fn refuse(path: &[u8], reason: &str) -> Error {
-    Error::Entry {
+fn refuse(path: &[u8], reason: &str) -> ImageError {
+    ImageError::Entry {
         entry: String::from_utf8_lossy(path).into_owned(),
         reason: reason.to_owned(),
     }

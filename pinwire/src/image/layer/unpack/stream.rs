@@ -137,10 +137,7 @@ impl<R: Read> Stream<R> {
             &mut io::sink(),
         )?;
         if skipped < data {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the layer ends in the middle of a file",
-            ));
+            return Err(cut_off());
         }
         Ok(())
     }
@@ -210,6 +207,14 @@ impl<R: Read> Read for Data<'_, R> {
         self.0.unread.0 -= count as u64;
         Ok(count)
     }
+}
+
+/// The error of a layer that ends in the middle of a file.
+pub(super) fn cut_off() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the layer ends in the middle of a file",
+    )
 }
 
 fn padding(size: u64) -> u64 {

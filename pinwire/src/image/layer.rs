@@ -11,7 +11,7 @@ mod unpack;
 
 pub use unpack::Limits;
 
-pub(super) use pack::pack;
+pub(super) use pack::{header, pack};
 pub(super) use size::bytes;
 pub(super) use unpack::unpack;
 

@@ -18,7 +18,7 @@ use crate::plan::Deployment;
 /// A virtual function as a topology has it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FunctionView {
+pub struct VfView {
     /// Its PCI address.
     pub address: PciAddress,
     /// Its number on its physical function.
@@ -48,31 +48,31 @@ pub struct FunctionView {
 pub(super) fn views(
     deployment: &Deployment,
     paths: &TopologyPaths,
-) -> Result<HashMap<(NodeName, InterfaceName), FunctionView>, ObserveError> {
+) -> Result<HashMap<(NodeName, InterfaceName), VfView>, ObserveError> {
     let mut views = HashMap::new();
     if deployment.functions.is_empty() {
         return Ok(views);
     }
     let sysfs = Sysfs::default();
     let holdings = State::at(&paths.plugin).holdings();
-    let holdings = holdings.map_err(ObserveError::Functions)?;
+    let holdings = holdings.map_err(ObserveError::Vfs)?;
     for end in &deployment.functions {
         let name = end.name();
         let Some(holding) = holdings.iter().find(|holding| holding.owner == name) else {
             continue;
         };
         let physical = sysfs.physical_function(holding.physical).ok();
-        let function = sysfs.virtual_function(holding.function).ok();
+        let vf = sysfs.virtual_function(holding.function).ok();
         let vlan = holding.attributes.vlan.map(|vlan| vlan.id);
-        let view = FunctionView {
+        let view = VfView {
             address: holding.function,
             index: holding.index,
             physical: holding.physical,
             physical_interface: physical.and_then(|physical| Some(physical.interface?.name)),
             pool: end.pool.clone(),
             vlan: vlan.filter(|id| *id > 0),
-            device: function.as_ref().and_then(vfio_device),
-            driver: function.and_then(|function| function.driver),
+            device: vf.as_ref().and_then(vfio_device),
+            driver: vf.and_then(|vf| vf.driver),
             mac: holding.attributes.mac,
             tuned: holding.tuned.clone(),
             interrupts: holding.interrupts.clone(),

@@ -21,8 +21,7 @@ mod store;
 mod tests;
 
 pub use digest::Digest;
-pub use error::Error;
-pub use import::Progress;
+pub use error::ImageError;
 pub use layer::Limits;
 pub use node::{NODE_IMAGE, NodeImage};
 pub use reference::Reference;

@@ -12,8 +12,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::super::entry::Entry;
-use crate::image::error::{At, Error};
+use super::super::entry::LayerEntry;
+use crate::image::error::{At, ImageError};
 
 const FLAGS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// The time of what the layer only implies.
@@ -32,7 +32,7 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    pub(super) fn open(root: &Path) -> Result<Self, Error> {
+    pub(super) fn open(root: &Path) -> Result<Self, ImageError> {
         let descriptor = openat(CWD, root, FLAGS, Mode::empty()).at("openat", root)?;
         chmodat(
             &descriptor,
@@ -49,12 +49,16 @@ impl Directories {
     }
 
     /// The layer's own directory.
-    pub(super) fn root(&self) -> Result<OwnedFd, Error> {
+    pub(super) fn root(&self) -> Result<OwnedFd, ImageError> {
         self.root.try_clone().at("dup", Path::new("."))
     }
 
     /// Opens the directory that an entry lies in, and makes it if the layer only implies it.
-    pub(super) fn parent(&mut self, entry: &Entry, path: &Path) -> Result<OwnedFd, Error> {
+    pub(super) fn parent(
+        &mut self,
+        entry: &LayerEntry,
+        path: &Path,
+    ) -> Result<OwnedFd, ImageError> {
         if let Some((last, directory)) = &self.last
             && last == path
         {
@@ -80,7 +84,7 @@ impl Directories {
     }
 
     /// The last step: sets the times of all directories.
-    pub(super) fn set_times(&mut self) -> Result<(), Error> {
+    pub(super) fn set_times(&mut self) -> Result<(), ImageError> {
         for (path, modified) in std::mem::take(&mut self.times) {
             let directory = self.open_beneath(&path).at("openat2", &path)?;
             set_time(&directory, OsStr::new("."), modified).at("utimensat", &path)?;
@@ -88,7 +92,7 @@ impl Directories {
         Ok(())
     }
 
-    fn make_implied(&mut self, entry: &Entry, path: &Path) -> Result<OwnedFd, Error> {
+    fn make_implied(&mut self, entry: &LayerEntry, path: &Path) -> Result<OwnedFd, ImageError> {
         let refused = |error| refusal(entry, path, error);
         let mut made = PathBuf::new();
         let mut directory = self.root()?;
@@ -140,7 +144,7 @@ pub(super) fn through_descriptor(directory: &OwnedFd, name: &OsStr) -> PathBuf {
 }
 
 /// Why the directory `path` cannot hold an entry.
-fn refusal(entry: &Entry, path: &Path, error: Errno) -> Error {
+fn refusal(entry: &LayerEntry, path: &Path, error: Errno) -> ImageError {
     let path = path.display();
     match error {
         Errno::XDEV | Errno::LOOP => {

@@ -6,17 +6,17 @@
 mod devices;
 mod down;
 mod execute;
-mod functions;
 mod memory;
 mod observe;
 pub mod parallel;
 pub mod process;
 mod progress;
 mod up;
+mod vf;
 
 pub use down::{DEFAULT_GRACE, LeftBehind, tear_down};
 pub use execute::StepError;
-pub use functions::{AttachError, DetachError};
-pub use observe::{ObserveError, look, observe, open};
+pub use observe::{ObserveError, look_at, look_at_host, observe};
 pub use progress::{Progress, Timing};
-pub use up::{Up, UpError, UpReport, chain};
+pub use up::{Up, UpError, UpReport};
+pub use vf::{AttachError, DetachError};

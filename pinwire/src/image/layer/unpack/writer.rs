@@ -18,37 +18,40 @@ use tar::EntryType;
 
 use self::directories::{Directories, EPOCH, set_time, through_descriptor};
 use super::super::{OPAQUE_ATTRIBUTE, attributes};
-use super::entry::{Entry, relative, split};
-use crate::image::error::{At, Error};
+use super::entry::{LayerEntry, relative, split};
+use super::stream::cut_off;
+use crate::image::error::{At, ImageError};
 
-/// What the entries of a layer become.
-pub(super) struct Place {
+/// The directory of an entry, and its name in it.
+type Spot<'a> = (&'a Path, &'a OsStr);
+
+/// Makes of each entry of a layer what it says.
+pub(super) struct LayerWriter {
     directories: Directories,
 }
 
-impl Place {
-    pub(super) fn open(root: &Path) -> Result<Self, Error> {
+impl LayerWriter {
+    pub(super) fn open(root: &Path) -> Result<Self, ImageError> {
         Ok(Self {
             directories: Directories::open(root)?,
         })
     }
 
     /// Owner, mode and the rest of the layer's own directory.
-    pub(super) fn root_attributes(&mut self, entry: &Entry) -> Result<(), Error> {
+    pub(super) fn root_attributes(&mut self, entry: &LayerEntry) -> Result<(), ImageError> {
         let root = self.directories.root()?;
         self.finish(&root, OsStr::new("."), entry)
     }
 
     /// A directory; one that is there already keeps its content.
-    pub(super) fn directory(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn directory(
+        &mut self,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         let before = existing(&directory, name).at("fstatat", &entry.path)?;
-        let is_directory =
-            before.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
-        if !is_directory {
+        if !before.is_some_and(is_directory) {
             self.clear(&directory, name, &entry.path, before)?;
             mkdirat(&directory, name, Mode::RWXU).at("mkdirat", &entry.path)?;
         }
@@ -61,13 +64,11 @@ impl Place {
     /// A regular file of `size` bytes.
     pub(super) fn file(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
         data: &mut impl Read,
         size: u64,
-    ) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    ) -> Result<(), ImageError> {
         let directory = self.vacant(entry, parent, name)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -75,24 +76,17 @@ impl Place {
             openat(&directory, name, flags, Mode::RUSR | Mode::WUSR).at("openat", &entry.path)?;
         let written = io::copy(data, &mut File::from(file)).at("unpack", &entry.path)?;
         if written != size {
-            let source = io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the layer ends in the middle of a file",
-            );
-            return Err(Error::Io {
-                call: "read",
-                path: entry.path.clone(),
-                source,
-            });
+            return Err(cut_off()).at("read", &entry.path);
         }
         self.finish(&directory, name, entry)
     }
 
     /// Another name for a file of this layer.
-    pub(super) fn hard_link(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn hard_link(
+        &mut self,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), ImageError> {
         let target = entry.target.as_deref().unwrap_or_default();
         let target = relative(target.as_encoded_bytes())
             .map_err(|reason| entry.refused(&format!("as a link, {reason}")))?;
@@ -124,10 +118,11 @@ impl Place {
     }
 
     /// A symbolic link, whose target is text: whoever follows it does so inside the container.
-    pub(super) fn symbolic_link(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn symbolic_link(
+        &mut self,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), ImageError> {
         let directory = self.vacant(entry, parent, name)?;
         symlinkat(
             entry.target.as_deref().unwrap_or_default(),
@@ -139,10 +134,11 @@ impl Place {
     }
 
     /// A device or a named pipe.
-    pub(super) fn node(&mut self, entry: &Entry) -> Result<(), Error> {
-        let Some((parent, name)) = entry.split() else {
-            return Ok(());
-        };
+    pub(super) fn node(
+        &mut self,
+        entry: &LayerEntry,
+        (parent, name): Spot<'_>,
+    ) -> Result<(), ImageError> {
         let kind = match entry.kind {
             EntryType::Char if entry.device == (0, 0) => {
                 return Err(entry.refused("as a device 0:0 it would be a whiteout"));
@@ -158,7 +154,12 @@ impl Place {
     }
 
     /// Hides what lower layers have under `name`. What this layer has itself stays, and hides it as well.
-    pub(super) fn delete(&mut self, entry: &Entry, parent: &Path, name: &str) -> Result<(), Error> {
+    pub(super) fn delete(
+        &mut self,
+        entry: &LayerEntry,
+        parent: &Path,
+        name: &str,
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         match existing(&directory, OsStr::new(name)).at("fstatat", &entry.path)? {
             None => {
@@ -172,7 +173,7 @@ impl Place {
                 .at("mknodat", &entry.path)?;
                 set_time(&directory, OsStr::new(name), EPOCH).at("utimensat", &entry.path)
             }
-            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            Some(stat) if is_directory(stat) => {
                 set_opaque(&directory, OsStr::new(name)).at("lsetxattr", &entry.path)
             }
             Some(_) => Ok(()),
@@ -180,18 +181,27 @@ impl Place {
     }
 
     /// Hides all that lower layers have in `directory`.
-    pub(super) fn make_opaque(&mut self, entry: &Entry, directory: &Path) -> Result<(), Error> {
+    pub(super) fn make_opaque(
+        &mut self,
+        entry: &LayerEntry,
+        directory: &Path,
+    ) -> Result<(), ImageError> {
         let directory = self.directories.parent(entry, directory)?;
         set_opaque(&directory, OsStr::new(".")).at("lsetxattr", &entry.path)
     }
 
     /// The last step, when all entries are there.
-    pub(super) fn finish_directories(&mut self) -> Result<(), Error> {
+    pub(super) fn finish_directories(&mut self) -> Result<(), ImageError> {
         self.directories.set_times()
     }
 
     /// The parent directory of a new entry, in which `name` is free.
-    fn vacant(&mut self, entry: &Entry, parent: &Path, name: &OsStr) -> Result<OwnedFd, Error> {
+    fn vacant(
+        &mut self,
+        entry: &LayerEntry,
+        parent: &Path,
+        name: &OsStr,
+    ) -> Result<OwnedFd, ImageError> {
         let directory = self.directories.parent(entry, parent)?;
         let before = existing(&directory, name).at("fstatat", &entry.path)?;
         self.clear(&directory, name, &entry.path, before)?;
@@ -205,10 +215,10 @@ impl Place {
         name: &OsStr,
         path: &Path,
         before: Option<Stat>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImageError> {
         match before {
             None => Ok(()),
-            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            Some(stat) if is_directory(stat) => {
                 self.directories.forget(path);
                 std::fs::remove_dir_all(through_descriptor(directory, name)).at("remove", path)
             }
@@ -217,7 +227,12 @@ impl Place {
     }
 
     /// Owner first, because chown(2) clears setuid and file capabilities; time last.
-    fn finish(&mut self, directory: &OwnedFd, name: &OsStr, entry: &Entry) -> Result<(), Error> {
+    fn finish(
+        &mut self,
+        directory: &OwnedFd,
+        name: &OsStr,
+        entry: &LayerEntry,
+    ) -> Result<(), ImageError> {
         let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
         chownat(
             directory,
@@ -261,10 +276,14 @@ fn existing(directory: &OwnedFd, name: &OsStr) -> io::Result<Option<Stat>> {
     }
 }
 
+fn is_directory(stat: Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
 fn is_whiteout(stat: Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
 fn is_linkable(stat: Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) != FileType::Directory && !is_whiteout(stat)
+    !is_directory(stat) && !is_whiteout(stat)
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use pinwire_wiring::name::MacAddress;
 
-pub use error::Error;
+pub use error::ProbeError;
 pub use outcome::{Bucket, Distribution, Outcome};
 
 use frame::Template;
@@ -68,7 +68,7 @@ impl Probe {
     ///
     /// # Errors
     /// If an interface is missing or down, `CAP_NET_RAW` is missing, or the values cannot be. Loss is no error.
-    pub fn run(&self) -> Result<Outcome, Error> {
+    pub fn run(&self) -> Result<Outcome, ProbeError> {
         self.check()?;
         let ingress = Interface::find(&self.ingress)?.check_up()?;
         let egress = Interface::find(&self.egress)?.check_up()?;
@@ -81,7 +81,7 @@ impl Probe {
             self.size,
         );
         let (sent, received) = std::thread::scope(|scope| {
-            let progress = receiver::Progress::default();
+            let progress = receiver::SenderState::default();
             let thread = scope.spawn({
                 let progress = progress.clone();
                 move || receiver.run(&progress, self.timeout)
@@ -96,25 +96,25 @@ impl Probe {
         tally::tally(self, sent?, received?)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), ProbeError> {
         if self.count == 0 || self.rate_pps == 0 {
-            return Err(Error::NothingToSend);
+            return Err(ProbeError::NothingToSend);
         }
         let total = u64::from(self.count) + u64::from(self.warm_up);
         if total > u64::from(frame::ID_MAX) {
-            return Err(Error::TooMany {
+            return Err(ProbeError::TooMany {
                 total,
                 max: frame::ID_MAX,
             });
         }
         if self.size < frame::SIZE_MIN {
-            return Err(Error::Short {
+            return Err(ProbeError::Short {
                 size: self.size,
                 min: frame::SIZE_MIN,
             });
         }
         if self.size > frame::SIZE_MAX {
-            return Err(Error::Long {
+            return Err(ProbeError::Long {
                 size: self.size,
                 interface: self.ingress.clone(),
             });

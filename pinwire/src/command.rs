@@ -19,14 +19,13 @@ mod vf;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::failure::Failure;
 use crate::paths::Roots;
 
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// [`Failure`], with the exit code that goes with it.
-pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+/// Whatever keeps a command from doing it; [`crate::failure::report`] knows the exit code.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let roots = Roots {
         state: cli.state_dir,
         data: cli.data_dir,

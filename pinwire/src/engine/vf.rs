@@ -7,21 +7,18 @@ use pinwire_wiring::allocation::AllocationError;
 use pinwire_wiring::allocation::end;
 use pinwire_wiring::allocation::end::VfEnd;
 use pinwire_wiring::ledger::{AttachmentName, State};
-use pinwire_wiring::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_wiring::name::{InterfaceName, NodeName};
 
+use crate::error::chain;
 use crate::paths::TopologyPaths;
 
 /// A virtual function that could not be attached.
 #[derive(Debug, thiserror::Error)]
 #[error("the link `{node}:{interface}` gets no virtual function of the pool `{pool}`")]
 pub struct AttachError {
-    /// Its node.
     node: NodeName,
-    /// Its interface.
     interface: InterfaceName,
-    /// The pool.
     pool: String,
-    /// Why.
     source: Box<AllocationError>,
 }
 
@@ -29,9 +26,7 @@ pub struct AttachError {
 #[derive(Debug, thiserror::Error)]
 #[error("the virtual function of {name} is not given back")]
 pub struct DetachError {
-    /// The attachment.
     name: Box<AttachmentName>,
-    /// Why.
     source: Box<AllocationError>,
 }
 
@@ -64,25 +59,12 @@ pub(super) fn detach(
     errors
 }
 
-/// Removes what commands that were killed left besides.
-pub(super) fn tidy(paths: &TopologyPaths) -> Result<(), AllocationError> {
-    end::tidy(&State::at(&paths.plugin))
-}
-
-/// The attachments of a topology, whatever became of it.
-pub(super) fn attached(
-    paths: &TopologyPaths,
-    topology: &TopologyName,
-) -> Result<Vec<AttachmentName>, AllocationError> {
-    end::attached(&State::at(&paths.plugin), topology)
-}
-
-/// Whether the virtual function of an end is what it was made. What cannot be told counts as no: it is attached anew then.
+/// Whether the virtual function of an end is what it was made. What cannot be seen counts as no: it is attached anew then.
 pub(super) fn is_intact(paths: &TopologyPaths, end: &VfEnd) -> bool {
     match end::intact(&State::at(&paths.plugin), end) {
         Ok(holding) => holding.is_some(),
         Err(error) => {
-            let error = super::chain(&error);
+            let error = chain(&error);
             tracing::warn!(error, interface = %end.interface, node = %end.node, "virtual function");
             false
         }
