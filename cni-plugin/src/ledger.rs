@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::{Errno, retry_on_intr};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod attachment;
@@ -83,13 +84,7 @@ impl State {
     /// [`StateError::File`]; what was written before is then still there.
     pub fn write(&self, attachment: &Attachment) -> Result<(), StateError> {
         let [path, new] = self.attachment(&attachment.name);
-        let write = || -> io::Result<()> {
-            let mut file = create(&new, OFlags::TRUNC)?;
-            file.write_all(&serde_json::to_vec(attachment)?)?;
-            crate::fault::step();
-            fs::rename(&new, &path)
-        };
-        write().map_err(failed("write", &path))
+        replace(&new, &path, attachment)
     }
 
     /// What was written down about an attachment; `None` if nothing was.
@@ -191,6 +186,18 @@ fn create(path: &Path, flags: OFlags) -> io::Result<File> {
         }
         opened => Ok(opened?),
     }
+}
+
+/// Writes a file that is there as a whole or not at all: `new` of the same directory becomes it. A call that is killed may
+/// leave `new`.
+fn replace(new: &Path, path: &Path, value: &impl Serialize) -> Result<(), StateError> {
+    let write = || -> io::Result<()> {
+        let mut file = create(new, OFlags::TRUNC)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        crate::fault::step();
+        fs::rename(new, path)
+    };
+    write().map_err(failed("write", path))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {

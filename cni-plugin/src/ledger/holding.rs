@@ -5,17 +5,13 @@
 //! function.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
 use std::path::PathBuf;
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::lock::take;
-use super::{
-    Attachment, AttachmentName, NetnsRecord, State, StateError, create, failed, names, remove,
-};
+use super::{Attachment, AttachmentName, NetnsRecord, State, StateError, names, remove, replace};
 use crate::annotation::{Attributes, Found};
 use crate::machine::PciAddress;
 use crate::machine::cpu::Cpus;
@@ -216,13 +212,7 @@ impl State {
     pub(crate) fn hold(&self, holding: &Holding) -> Result<(), StateError> {
         let path = self.holding_path(holding.function);
         let new = self.new_holding_path(holding.physical, holding.function);
-        let write = || -> std::io::Result<()> {
-            let mut file = create(&new, OFlags::TRUNC)?;
-            file.write_all(&serde_json::to_vec(holding)?)?;
-            crate::fault::step();
-            fs::rename(&new, &path)
-        };
-        write().map_err(failed("write", &path))
+        replace(&new, &path, holding)
     }
 
     /// Forgets what an attachment held, if it still does.
