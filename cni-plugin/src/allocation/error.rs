@@ -2,7 +2,7 @@
 
 use crate::annotation::PoolError;
 use crate::kernel::netlink::NetlinkError;
-use crate::machine::{PciAddress, SysfsError};
+use crate::machine::{InterruptError, PciAddress, SysfsError};
 use crate::name::{InterfaceName, MacAddress};
 use crate::tuning::TuningError;
 use crate::vf::{ChoiceError, DriverError, PhysicalError};
@@ -23,6 +23,8 @@ pub enum FunctionError {
     Driver(#[from] DriverError),
     #[error(transparent)]
     Tuning(#[from] TuningError),
+    #[error(transparent)]
+    Interrupt(#[from] InterruptError),
     /// Somebody else has it.
     #[error("the virtual function {function} is held by {holder}")]
     Held {

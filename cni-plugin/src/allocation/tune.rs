@@ -10,12 +10,9 @@ use crate::fault::step;
 use crate::kernel::netns::Netns;
 use crate::ledger::{Before, Holding, State};
 use crate::machine::cpu::Cpus;
-use crate::machine::{PciAddress, Sysfs};
-use crate::tuning::{Interrupts, Mismatch, Tuned, Tuner, TuningError};
+use crate::machine::{InterruptError, Interrupts, PciAddress, Sysfs};
+use crate::tuning::{Mismatch, Tuned, Tuner, TuningError, check_online};
 use crate::vf::{Device, device};
-
-/// Where the kernel shows its interrupts.
-const PROC: &str = "/proc";
 
 /// Reads what an interface is tuned to, before the first change, and finds out what of a tuning its driver supports. Returns
 /// the keys of the rest, which is an error if `strict`.
@@ -42,8 +39,9 @@ pub(super) fn look(
         }
     };
     if let Some(cpus) = &tuning.interrupts {
-        Interrupts::of(sysfs, PROC).check(cpus)?;
-        if device.is_none() || sysfs.interrupts(holding.function)?.is_empty() {
+        check_online(&Interrupts::here(sysfs), cpus)?;
+        let vectors = sysfs.interrupts(holding.function);
+        if device.is_none() || vectors.map_err(InterruptError::from)?.is_empty() {
             unsupported.push(INTERRUPTS.to_owned());
         } else {
             holding.interrupts = Some(cpus.clone());
@@ -115,18 +113,21 @@ fn move_interrupts(
     // Whoever changes what is written down has the lock.
     let _locks = state.lock_physical(vec![holding.physical])?;
     step();
-    let interrupts = Interrupts::of(sysfs, PROC);
+    let interrupts = Interrupts::here(sysfs);
     let before = interrupts.read(holding.function);
     let before = before.map_err(FunctionError::from)?;
-    let wanted = before.keys().map(|interrupt| (*interrupt, cpus.clone()));
-    let wanted = wanted.collect();
+    let numbers: Vec<u32> = before.keys().copied().collect();
     if let Some(recorded) = &mut holding.before {
         recorded.interrupts = before;
     }
     state.hold(holding)?;
     step();
-    let moved = interrupts.set(holding.function, &wanted, step);
-    Ok(moved.map_err(FunctionError::from)?)
+    for number in numbers {
+        let moved = interrupts.set(holding.function, number, cpus);
+        moved.map_err(FunctionError::from)?;
+        step();
+    }
+    Ok(())
 }
 
 /// Makes the tuning of an interface that is at home what it was. Goes on after errors and returns the first.
@@ -138,7 +139,7 @@ pub(super) fn restore(
 ) -> Result<(), TuningError> {
     let moved = match before.interrupts.is_empty() {
         true => Ok(()),
-        false => Interrupts::of(sysfs, PROC).restore(function, &before.interrupts, step),
+        false => move_back(&Interrupts::here(sysfs), before, function),
     };
     let Some(tuned) = &before.tuned else {
         return moved;
@@ -146,6 +147,23 @@ pub(super) fn restore(
     let mut tuner = Tuner::here(device.index, &device.name)?;
     let now = tuner.read()?;
     tuner.tune(&now, tuned, step).and(moved)
+}
+
+/// Moves the interrupts to where they were. Where none of the CPUs is online any more, the kernel takes no such list, and has
+/// long moved them itself.
+fn move_back(
+    interrupts: &Interrupts<'_>,
+    before: &Before,
+    function: PciAddress,
+) -> Result<(), TuningError> {
+    let online = interrupts.online()?;
+    for (number, cpus) in &before.interrupts {
+        if cpus.meets(&online) {
+            interrupts.set(function, *number, cpus)?;
+            step();
+        }
+    }
+    Ok(())
 }
 
 /// Checks the tuning of a virtual function whose interface is in its container.
@@ -166,7 +184,7 @@ pub(super) fn check(sysfs: &Sysfs, holding: &Holding) -> Result<(), PluginError>
     let Some(cpus) = &holding.interrupts else {
         return Ok(());
     };
-    let found = Interrupts::of(sysfs, PROC).read(holding.function);
+    let found = Interrupts::here(sysfs).read(holding.function);
     let found = found.map_err(FunctionError::from)?;
     match found.into_iter().find(|(_, found)| found != cpus) {
         None => Ok(()),
