@@ -20,11 +20,13 @@ use serde::de::DeserializeOwned;
 mod attachment;
 pub mod gone;
 mod holding;
+mod journal;
 mod lock;
 mod node;
 
 pub use attachment::{Attachment, AttachmentName, Delegate, Kind, NetnsRecord};
 pub use holding::{Before, Holding, Reset, WireShare};
+pub use journal::{Journal, JournalError, Thing, User};
 pub use node::NodeKey;
 
 /// Where state is unless a configuration or [`VARIABLE`] says otherwise.
