@@ -185,3 +185,71 @@ fn users_at_once_leave_the_original() {
     assert_eq!(tree.value(thing(0)), "0-3");
     assert!(tree.files().is_empty());
 }
+
+/// Kills a call at each of its steps, on a host that is as `before` makes it; whoever comes next finds the way back.
+fn killed_at_every_step(before: impl Fn(&Tree), call: impl Fn(&Tree), steps: u32) {
+    for ending in ["the others leave", "another one comes", "all die"] {
+        let (mut step, mut killed) = (0, true);
+        while killed {
+            step += 1;
+            let tree = Tree::new();
+            before(&tree);
+            killed = killed_at(step, || call(&tree));
+            let journal = tree.journal();
+            if ending == "another one comes" {
+                assert!(journal.use_thing(thing(0), tree.user(3, "3")).unwrap());
+                assert_eq!(tree.value(thing(0)), "3");
+            }
+            match ending {
+                "all die" => [1, 2].map(|user| tree.die(user)),
+                _ => [1, 2].map(|user| journal.release(thing(0), &name(user)).unwrap()),
+            };
+            if ending == "another one comes" {
+                assert_eq!(tree.value(thing(0)), "3");
+                journal.release(thing(0), &name(3)).unwrap();
+            }
+            assert!(journal.tidy().is_empty());
+            let what = format!("killed at step {step}, then {ending}");
+            assert_eq!(tree.value(thing(0)), "0-3", "{what}");
+            assert!(tree.files().is_empty(), "{what}");
+        }
+        assert!(step > steps, "only {step} steps");
+    }
+}
+
+fn use_it(tree: &Tree, user: usize) {
+    let user = tree.user(user, &user.to_string());
+    assert!(tree.journal().use_thing(thing(0), user).unwrap());
+}
+
+#[test]
+fn the_first_user_is_killed_at_every_step() {
+    killed_at_every_step(|_| {}, |tree| use_it(tree, 1), 4);
+}
+
+#[test]
+fn the_second_user_is_killed_at_every_step() {
+    killed_at_every_step(|tree| use_it(tree, 1), |tree| use_it(tree, 2), 4);
+}
+
+#[test]
+fn whoever_leaves_is_killed_at_every_step() {
+    for leaves in [1, 2] {
+        let both = |tree: &Tree| [1, 2].map(|user| use_it(tree, user));
+        let leave = |tree: &Tree| tree.journal().release(thing(0), &name(leaves)).unwrap();
+        killed_at_every_step(|tree| drop(both(tree)), leave, 4);
+        killed_at_every_step(|tree| use_it(tree, leaves), leave, 3);
+    }
+}
+
+#[test]
+fn a_collection_is_killed_at_every_step() {
+    let dead = |tree: &Tree| {
+        use_it(tree, 1);
+        use_it(tree, 2);
+        tree.die(1);
+        tree.die(2);
+    };
+    let tidy = |tree: &Tree| assert!(tree.journal().tidy().is_empty());
+    killed_at_every_step(dead, tidy, 3);
+}
