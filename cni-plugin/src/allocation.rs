@@ -210,15 +210,9 @@ fn build(
 ) -> Result<Outcome, PluginError> {
     let mut connected = None;
     let mut connect = || -> Result<(), PluginError> {
-        let (mut holding, _) = take::take(state, sysfs, wanted)?;
+        let (holding, _) = take::take(state, sysfs, wanted)?;
         let device = enter::enter(&holding, &container.netns)?;
-        tune::settle(
-            state,
-            sysfs,
-            &mut holding,
-            &container.netns,
-            device.as_ref(),
-        )?;
+        tune::settle(state, sysfs, &holding, &container.netns, device.as_ref())?;
         connected = Some((holding, device));
         Ok(())
     };

@@ -91,9 +91,9 @@ pub fn attach(state: &State, end: &FunctionEnd) -> Result<(), PluginError> {
     step();
     state.write(&attachment)?;
     step();
-    let attached = take(state, &sysfs, &wanted).and_then(|(mut holding, _)| {
+    let attached = take(state, &sysfs, &wanted).and_then(|(holding, _)| {
         let device = enter(&holding, &netns)?;
-        tune::settle(state, &sysfs, &mut holding, &netns, device.as_ref())
+        tune::settle(state, &sysfs, &holding, &netns, device.as_ref())
     });
     if attached.is_err() {
         // The first error is the one to report; what cannot be undone stays written down.

@@ -29,11 +29,11 @@ pub(crate) fn attach(
     let mut interfaces = Vec::new();
     for link in pod.functions() {
         let wanted = wanted(&sysfs, attachment, pod, link, configuration)?;
-        let (mut holding, _) = take(state, &sysfs, &wanted)?;
+        let (holding, _) = take(state, &sysfs, &wanted)?;
         step();
         let device = enter::enter(&holding, netns)?;
         step();
-        tune::settle(state, &sysfs, &mut holding, netns, device.as_ref())?;
+        tune::settle(state, &sysfs, &holding, netns, device.as_ref())?;
         interfaces.push(interface(
             &holding,
             link.interface.as_str(),

@@ -8,9 +8,9 @@ use crate::check::Difference;
 use crate::cni::error::PluginError;
 use crate::fault::step;
 use crate::kernel::netns::Netns;
-use crate::ledger::{Before, Holding, State};
+use crate::ledger::{Before, Holding, Journal, JournalError, State, Thing, User};
 use crate::machine::cpu::Cpus;
-use crate::machine::{InterruptError, Interrupts, PciAddress, Sysfs};
+use crate::machine::{InterruptError, Interrupts, Sysfs};
 use crate::tuning::{Mismatch, Tuned, Tuner, TuningError, check_online};
 use crate::vf::{Device, device};
 
@@ -87,7 +87,7 @@ pub(super) fn tell(holding: &Holding) -> Result<(), TuningError> {
 pub(super) fn settle(
     state: &State,
     sysfs: &Sysfs,
-    holding: &mut Holding,
+    holding: &Holding,
     netns: &Netns,
     device: Option<&Device>,
 ) -> Result<(), PluginError> {
@@ -97,73 +97,60 @@ pub(super) fn settle(
             Tuner::of(netns, device.index, &device.name).and_then(|mut tuner| tuner.verify(wanted));
         verified.map_err(FunctionError::from)?;
     }
-    match holding.interrupts.clone() {
-        Some(cpus) => move_interrupts(state, sysfs, holding, &cpus),
+    match &holding.interrupts {
+        Some(cpus) => move_interrupts(state, sysfs, holding, cpus),
         None => Ok(()),
     }
 }
 
-/// Moves the interrupts, after it was written down where they were.
+/// Moves the interrupts, each by its entry in the journal of the host.
 fn move_interrupts(
     state: &State,
     sysfs: &Sysfs,
-    holding: &mut Holding,
+    holding: &Holding,
     cpus: &Cpus,
 ) -> Result<(), PluginError> {
-    // Whoever changes what is written down has the lock.
-    let _locks = state.lock_physical(vec![holding.physical])?;
-    step();
-    let interrupts = Interrupts::here(sysfs);
-    let before = interrupts.read(holding.function);
-    let before = before.map_err(FunctionError::from)?;
-    let numbers: Vec<u32> = before.keys().copied().collect();
-    if let Some(recorded) = &mut holding.before {
-        recorded.interrupts = before;
-    }
-    state.hold(holding)?;
-    step();
-    for number in numbers {
-        let moved = interrupts.set(holding.function, number, cpus);
-        moved.map_err(FunctionError::from)?;
-        step();
+    let device = holding.function;
+    let found = Interrupts::here(sysfs).read(device);
+    let journal = Journal::here(state, sysfs);
+    for number in found.map_err(FunctionError::from)?.into_keys() {
+        let user = User {
+            name: holding.owner.clone(),
+            netns: holding.netns.clone(),
+            value: cpus.to_string(),
+        };
+        // One that is gone by now has nothing to be moved.
+        journal.use_thing(Thing::Interrupt { number, device }, user)?;
     }
     Ok(())
 }
 
-/// Makes the tuning of an interface that is at home what it was. Goes on after errors and returns the first.
-pub(super) fn restore(
+/// Leaves the interrupts to whoever else uses them, or where they were. Goes on after errors and returns the first.
+pub(super) fn leave_interrupts(
+    state: &State,
     sysfs: &Sysfs,
-    before: &Before,
-    function: PciAddress,
-    device: &Device,
-) -> Result<(), TuningError> {
-    let moved = match before.interrupts.is_empty() {
-        true => Ok(()),
-        false => move_back(&Interrupts::here(sysfs), before, function),
-    };
+    holding: &Holding,
+) -> Result<(), JournalError> {
+    if holding.interrupts.is_none() {
+        return Ok(());
+    }
+    let journal = Journal::here(state, sysfs);
+    let mut things = journal.things()?;
+    things.retain(|thing| thing.device() == holding.function);
+    let released = things
+        .into_iter()
+        .map(|thing| journal.release(thing, &holding.owner));
+    released.fold(Ok(()), Result::and)
+}
+
+/// Makes the tuning of an interface that is at home what it was.
+pub(super) fn restore(before: &Before, device: &Device) -> Result<(), TuningError> {
     let Some(tuned) = &before.tuned else {
-        return moved;
+        return Ok(());
     };
     let mut tuner = Tuner::here(device.index, &device.name)?;
     let now = tuner.read()?;
-    tuner.tune(&now, tuned, step).and(moved)
-}
-
-/// Moves the interrupts to where they were. Where none of the CPUs is online any more, the kernel takes no such list, and has
-/// long moved them itself.
-fn move_back(
-    interrupts: &Interrupts<'_>,
-    before: &Before,
-    function: PciAddress,
-) -> Result<(), TuningError> {
-    let online = interrupts.online()?;
-    for (number, cpus) in &before.interrupts {
-        if cpus.meets(&online) {
-            interrupts.set(function, *number, cpus)?;
-            step();
-        }
-    }
-    Ok(())
+    tuner.tune(&now, tuned, step)
 }
 
 /// Checks the tuning of a virtual function whose interface is in its container.

@@ -13,7 +13,7 @@ use crate::attach::masquerade::MasqueradeError;
 use crate::check::Difference;
 use crate::kernel::netlink::NetlinkError;
 use crate::kernel::netns::NetnsError;
-use crate::ledger::{AttachmentName, StateError};
+use crate::ledger::{AttachmentName, JournalError, StateError};
 use crate::name::InterfaceName;
 use crate::setting::SettingError;
 use crate::topology::agreement::Disagreement;
@@ -93,6 +93,8 @@ pub enum PluginError {
     Result(#[from] ResultError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The container's namespace cannot be used.
     #[error("cannot use the container's network namespace")]
     Container(#[source] NetnsError),
@@ -170,8 +172,10 @@ impl PluginError {
             Self::Unknown(_) => 3,
             Self::Environment(_) | Self::Container(_) | Self::OwnNamespace(_) => 4,
             Self::Configuration(Configuration::Read(_)) => 5,
-            Self::State(StateError::Busy { .. }) | Self::SameNode { .. } => 11,
-            Self::State(_) => 5,
+            Self::State(StateError::Busy { .. })
+            | Self::Journal(JournalError::State(StateError::Busy { .. }))
+            | Self::SameNode { .. } => 11,
+            Self::State(_) | Self::Journal(JournalError::State(_)) => 5,
             Self::Configuration(
                 Configuration::Decode(_) | Configuration::TooLong | Configuration::NotAnObject(_),
             )
@@ -197,7 +201,7 @@ impl PluginError {
             Self::Function(
                 FunctionError::Held { .. } | FunctionError::Choice(ChoiceError::Exhausted { .. }),
             ) => 11,
-            Self::Function(_) => 109,
+            Self::Function(_) | Self::Journal(_) => 109,
         }
     }
 

@@ -13,7 +13,8 @@ use crate::allocation;
 use crate::attach;
 use crate::attach::ipam;
 use crate::ledger::gone::Inhabited;
-use crate::ledger::{Attachment, Delegate, Kind, State};
+use crate::ledger::{Attachment, Delegate, Journal, Kind, State};
+use crate::machine::Sysfs;
 use crate::topology::rendezvous;
 
 /// The age from which on a file that is still being written is one whose call was killed: calls take milliseconds.
@@ -193,11 +194,14 @@ pub(crate) fn detach(
     }
 }
 
-/// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, locks and
-/// empty directories of nodes, and files that they were writing a minute ago or longer. Goes on after errors and returns
+/// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, what users
+/// that are gone changed on the host, locks and empty directories of nodes, and files that they were writing a minute ago or longer. Goes on after errors and returns
 /// them all.
 pub fn tidy(state: &State) -> Vec<PluginError> {
     let mut errors = orphans(state);
+    let sysfs = Sysfs::default();
+    let tidied = Journal::here(state, &sysfs).tidy().into_iter();
+    errors.extend(tidied.map(PluginError::from));
     errors.extend(unlock(state).err());
     let discarded = state.discard_unfinished(ABANDONED);
     errors.extend(discarded.err().map(PluginError::from));

@@ -4,7 +4,6 @@
 //! who has what and the journal by which whoever comes next can undo. Only to be changed under the lock of the physical
 //! function.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -43,7 +42,7 @@ pub struct Holding {
     /// What its interface was tuned to, as far as its driver supports that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,
-    /// The CPUs that its interrupts were moved to.
+    /// The CPUs that its interrupts were moved to; where they were is in the [`Journal`](super::Journal).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupts: Option<Cpus>,
     /// Whether it is reset when it is given back.
@@ -117,9 +116,6 @@ pub struct Before {
     /// What its interface was tuned to, if it was to be tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,
-    /// The CPUs of its interrupts, if they were to be moved, by number.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub interrupts: BTreeMap<u32, Cpus>,
 }
 
 impl Holding {

@@ -91,13 +91,13 @@ impl<'a> Journal<'a> {
         self.turn(thing, |other| other.name == *user)
     }
 
-    /// The things that have an entry, or something that a killed call left of one.
+    /// The things that have an entry, or something that a killed call left of one. Files of others are reported by
+    /// [`Self::tidy`].
     ///
     /// # Errors
-    /// [`JournalError`], if they cannot be listed, or one is of an unknown kind.
+    /// [`JournalError::State`], if they cannot be listed.
     pub fn things(&self) -> Result<Vec<Thing>, JournalError> {
-        let (things, unknown) = page::list(self.state)?;
-        unknown.into_iter().next().map_or(Ok(things), Err)
+        Ok(page::list(self.state)?.0)
     }
 
     /// Removes dead users from all entries, and what killed calls left. Goes on after errors and returns them all.
