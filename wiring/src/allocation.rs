@@ -43,10 +43,10 @@ pub fn take(
     wanted: &Wanted<'_>,
     netns: &Netns,
 ) -> Result<(Holding, Option<Device>), AllocationError> {
-    let mut holding = take::take(state, sysfs, wanted)?;
+    let holding = take::take(state, sysfs, wanted)?;
     step();
     let device = enter::enter(&holding, netns)?;
     step();
-    tune::settle(state, sysfs, &mut holding, netns, device.as_ref())?;
+    tune::settle(state, sysfs, &holding, netns, device.as_ref())?;
     Ok((holding, device))
 }

@@ -20,11 +20,13 @@ use serde::de::DeserializeOwned;
 mod attachment;
 pub mod gone;
 mod holding;
+mod journal;
 mod lock;
 mod node;
 
 pub use attachment::{Attachment, AttachmentName, Identifier, NetnsRecord};
 pub use holding::{Before, Holding, Reset, WireShare};
+pub use journal::{Journal, JournalError, Thing, User};
 pub use lock::Locks;
 pub use node::NodeKey;
 
@@ -85,13 +87,7 @@ impl State {
     /// [`StateError::File`]; what was written before is then still there.
     pub fn write<K: Serialize>(&self, attachment: &Attachment<K>) -> Result<(), StateError> {
         let [path, new] = self.attachment(&attachment.name);
-        let write = || -> io::Result<()> {
-            let mut file = create(&new, OFlags::TRUNC)?;
-            file.write_all(&serde_json::to_vec(attachment)?)?;
-            crate::fault::step();
-            fs::rename(&new, &path)
-        };
-        write().map_err(failed("write", &path))
+        replace(&new, &path, attachment)
     }
 
     /// What was written down about an attachment; `None` if nothing was.
@@ -198,6 +194,18 @@ fn create(path: &Path, flags: OFlags) -> io::Result<File> {
         }
         opened => Ok(opened?),
     }
+}
+
+/// Writes a file that is there as a whole or not at all: `new` of the same directory becomes it. A call that is killed may
+/// leave `new`.
+fn replace(new: &Path, path: &Path, value: &impl Serialize) -> Result<(), StateError> {
+    let write = || -> io::Result<()> {
+        let mut file = create(new, OFlags::TRUNC)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        crate::fault::step();
+        fs::rename(new, path)
+    };
+    write().map_err(failed("write", path))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {

@@ -2,10 +2,10 @@
 
 mod apply;
 mod error;
-mod interrupt;
+mod online;
 mod resolve;
 
 pub use apply::Tuner;
 pub use error::TuningError;
-pub use interrupt::Interrupts;
+pub(crate) use online::check_online;
 pub use resolve::{Mismatch, Tuned};

@@ -5,7 +5,7 @@ use std::error::Error;
 use pinwire_wiring::allocation::AllocationError;
 use pinwire_wiring::error::chain;
 use pinwire_wiring::kernel::netns::NetnsError;
-use pinwire_wiring::ledger::{AttachmentName, StateError};
+use pinwire_wiring::ledger::{AttachmentName, JournalError, StateError};
 use pinwire_wiring::vf::ChoiceError;
 
 use crate::attach::AttachError;
@@ -28,6 +28,8 @@ pub enum PluginError {
     Result(#[from] ResultError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error(transparent)]
     Container(#[from] ContainerError),
     #[error(transparent)]
@@ -71,6 +73,7 @@ impl PluginError {
             Self::Environment(_) => 4,
             Self::Result(_) => 6,
             Self::State(error) => state(error),
+            Self::Journal(error) => journal(error),
             Self::Container(error) => container(error),
             Self::Attach(error) => attach(error),
             Self::Topology(error) => topology(error),
@@ -124,6 +127,13 @@ fn state(error: &StateError) -> u32 {
     }
 }
 
+fn journal(error: &JournalError) -> u32 {
+    match error {
+        JournalError::State(error) => state(error),
+        _ => 109,
+    }
+}
+
 fn container(error: &ContainerError) -> u32 {
     match error {
         ContainerError::Open(_) | ContainerError::Own(_) => 4,
@@ -172,6 +182,7 @@ fn check(error: &CheckError) -> u32 {
 fn allocation(error: &AllocationError) -> u32 {
     match error {
         AllocationError::State(error) => state(error),
+        AllocationError::Journal(error) => journal(error),
         AllocationError::Netns(_) => KERNEL,
         AllocationError::Link { .. } => 104,
         AllocationError::Difference(_) | AllocationError::End(_) => 105,

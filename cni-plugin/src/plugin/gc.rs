@@ -14,8 +14,9 @@ use crate::cni::version::Verb;
 use crate::topology::rendezvous;
 use pinwire_wiring::allocation;
 use pinwire_wiring::ledger::Identifier;
-use pinwire_wiring::ledger::State;
 use pinwire_wiring::ledger::gone::Inhabited;
+use pinwire_wiring::ledger::{Journal, State};
+use pinwire_wiring::machine::Sysfs;
 
 /// The age from which on a file that is still being written is one whose call was killed: calls take milliseconds.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -191,11 +192,14 @@ pub(crate) fn detach(
     left.into_iter().map(PluginError::from).collect()
 }
 
-/// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, locks and
-/// empty directories of nodes, and files that they were writing a minute ago or longer. Goes on after errors and returns
-/// them all.
+/// Removes what calls left that were killed between their last changes: virtual functions that no attachment has, what users
+/// that are gone changed on the host, locks and empty directories of nodes, and files that they were writing a minute ago or
+/// longer. Goes on after errors and returns them all.
 pub fn tidy(state: &State) -> Vec<PluginError> {
     let mut errors = orphans(state);
+    let sysfs = Sysfs::default();
+    let tidied = Journal::here(state, &sysfs).tidy().into_iter();
+    errors.extend(tidied.map(PluginError::from));
     errors.extend(unlock(state).err());
     let discarded = state.discard_unfinished(ABANDONED);
     errors.extend(discarded.err().map(PluginError::from));

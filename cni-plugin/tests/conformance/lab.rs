@@ -101,7 +101,7 @@ impl Lab {
     /// All files of state, but for its three directories.
     pub(crate) fn state_files(&self) -> Vec<String> {
         let mut files = Vec::new();
-        for directory in ["attachments", "nodes", "locks"] {
+        for directory in names(&self.state()) {
             files.extend(names(&self.state().join(directory)));
         }
         files

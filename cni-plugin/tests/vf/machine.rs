@@ -202,8 +202,9 @@ impl Machine {
     /// Files of state.
     pub(crate) fn state_files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        for directory in ["attachments", "nodes", "locks", "functions", "physical"] {
-            let entries = fs::read_dir(self.path("state").join(directory));
+        let directories = fs::read_dir(self.path("state")).into_iter().flatten();
+        for directory in directories {
+            let entries = fs::read_dir(directory.unwrap().path());
             files.extend(
                 entries
                     .into_iter()

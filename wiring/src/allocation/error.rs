@@ -4,8 +4,8 @@ use super::check::VfDifference;
 use crate::annotation::PoolError;
 use crate::kernel::netlink::NetlinkError;
 use crate::kernel::netns::NetnsError;
-use crate::ledger::StateError;
-use crate::machine::{PciAddress, SysfsError};
+use crate::ledger::{JournalError, StateError};
+use crate::machine::{InterruptError, PciAddress, SysfsError};
 use crate::name::{InterfaceName, MacAddress};
 use crate::tuning::TuningError;
 use crate::vf::{ChoiceError, DriverError, PhysicalError};
@@ -17,6 +17,8 @@ use crate::wire::EndDifference;
 pub enum AllocationError {
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error(transparent)]
     Netns(#[from] NetnsError),
     /// It is not as it was attached.
@@ -37,6 +39,8 @@ pub enum AllocationError {
     Driver(#[from] DriverError),
     #[error(transparent)]
     Tuning(#[from] TuningError),
+    #[error(transparent)]
+    Interrupt(#[from] InterruptError),
     /// Somebody else has it.
     #[error("the virtual function {function} is held by {holder}")]
     Held {

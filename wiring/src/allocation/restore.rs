@@ -58,18 +58,27 @@ pub(super) fn restore(
     sysfs: &Sysfs,
     holding: &Holding,
 ) -> Result<(), AllocationError> {
-    if let Some(before) = &holding.before {
-        match sysfs.virtual_function(holding.function) {
-            // Virtual functions were disabled: there is nothing left to restore.
-            Err(SysfsError::NoDevice(_) | SysfsError::NotVirtual(_)) => {}
-            function => {
-                let function = function?;
-                undo(state, sysfs, holding, before, &function)?;
-            }
-        }
-    }
+    let undone = undo_if_there(state, sysfs, holding);
+    // Its driver, bound anew, asked for other vectors: those of before are somebody else's.
+    let left = tune::leave_interrupts(state, sysfs, holding);
+    undone.and(left.map_err(AllocationError::from))?;
     step();
     Ok(state.release(holding)?)
+}
+
+/// Undoes what was done to a virtual function, if there is any such any more.
+fn undo_if_there(state: &State, sysfs: &Sysfs, holding: &Holding) -> Result<(), AllocationError> {
+    let Some(before) = &holding.before else {
+        return Ok(());
+    };
+    match sysfs.virtual_function(holding.function) {
+        // Virtual functions were disabled: there is nothing left to restore.
+        Err(SysfsError::NoDevice(_) | SysfsError::NotVirtual(_)) => Ok(()),
+        function => {
+            let function = function?;
+            undo(state, sysfs, holding, before, &function)
+        }
+    }
 }
 
 /// Where the interface of a virtual function was found.
@@ -117,7 +126,7 @@ fn undo(
     if let (Place::Home(device), Some(original)) = (device, &before.device) {
         address(&device, original, function, freed)?;
         // Its driver need not stop for this while the interface is down, which it may not be when all is restored.
-        let tuned = tune::restore(sysfs, before, function.address, &device);
+        let tuned = tune::restore(before, &device);
         interface(&device, original, function)?;
         tuned?;
     }

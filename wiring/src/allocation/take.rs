@@ -1,8 +1,6 @@
 //! A virtual function is chosen, written down, and configured through its physical function, all under the locks of the
 //! physical functions that it may come from.
 
-use std::collections::BTreeMap;
-
 use super::choice::{Source, choose};
 use super::error::AllocationError;
 use super::near::Runner;
@@ -179,7 +177,6 @@ fn look(
         free_mac: None,
         reset_methods: None,
         tuned: None,
-        interrupts: BTreeMap::new(),
     });
     if !wanted.tuning.is_empty() {
         look_at_tuning(sysfs, function, wanted, holding)?;

@@ -7,14 +7,11 @@ use super::error::AllocationError;
 use crate::annotation::tuning::Tuning;
 use crate::fault::step;
 use crate::kernel::netns::Netns;
-use crate::ledger::{Before, Holding, State};
+use crate::ledger::{Before, Holding, Journal, JournalError, State, Thing, User};
 use crate::machine::cpu::Cpus;
-use crate::machine::{PciAddress, Sysfs};
-use crate::tuning::{Interrupts, Mismatch, Tuned, Tuner, TuningError};
+use crate::machine::{InterruptError, Interrupts, Sysfs};
+use crate::tuning::{Mismatch, Tuned, Tuner, TuningError, check_online};
 use crate::vf::{Device, device};
-
-/// Where the kernel shows its interrupts.
-const PROC: &str = "/proc";
 
 /// Reads what an interface is tuned to, before the first change, and finds out what of a tuning its driver supports. Returns
 /// the keys of the rest, which is an error if `strict`.
@@ -41,8 +38,9 @@ pub(super) fn look(
         }
     };
     if let Some(cpus) = &tuning.interrupts {
-        Interrupts::of(sysfs, PROC).check(cpus)?;
-        if device.is_none() || sysfs.interrupts(holding.function)?.is_empty() {
+        check_online(&Interrupts::here(sysfs), cpus)?;
+        let vectors = sysfs.interrupts(holding.function);
+        if device.is_none() || vectors.map_err(InterruptError::from)?.is_empty() {
             unsupported.push(INTERRUPTS.to_owned());
         } else {
             holding.interrupts = Some(cpus.clone());
@@ -88,7 +86,7 @@ pub(super) fn tell(holding: &Holding) -> Result<(), TuningError> {
 pub(super) fn settle(
     state: &State,
     sysfs: &Sysfs,
-    holding: &mut Holding,
+    holding: &Holding,
     netns: &Netns,
     device: Option<&Device>,
 ) -> Result<(), AllocationError> {
@@ -98,53 +96,60 @@ pub(super) fn settle(
             Tuner::of(netns, device.index, &device.name).and_then(|mut tuner| tuner.verify(wanted));
         verified?;
     }
-    match holding.interrupts.clone() {
-        Some(cpus) => move_interrupts(state, sysfs, holding, &cpus),
+    match &holding.interrupts {
+        Some(cpus) => move_interrupts(state, sysfs, holding, cpus),
         None => Ok(()),
     }
 }
 
-/// Moves the interrupts, after it was written down where they were.
+/// Moves the interrupts, each by its entry in the journal of the host.
 fn move_interrupts(
     state: &State,
     sysfs: &Sysfs,
-    holding: &mut Holding,
+    holding: &Holding,
     cpus: &Cpus,
 ) -> Result<(), AllocationError> {
-    // Whoever changes what is written down has the lock.
-    let _locks = state.lock_physical(vec![holding.physical])?;
-    step();
-    let interrupts = Interrupts::of(sysfs, PROC);
-    let before = interrupts.read(holding.function);
-    let before = before?;
-    let wanted = before.keys().map(|interrupt| (*interrupt, cpus.clone()));
-    let wanted = wanted.collect();
-    if let Some(recorded) = &mut holding.before {
-        recorded.interrupts = before;
+    let device = holding.function;
+    let found = Interrupts::here(sysfs).read(device);
+    let journal = Journal::here(state, sysfs);
+    for number in found?.into_keys() {
+        let user = User {
+            name: holding.owner.clone(),
+            netns: holding.netns.clone(),
+            value: cpus.to_string(),
+        };
+        // One that is gone by now has nothing to be moved.
+        journal.use_thing(Thing::Interrupt { number, device }, user)?;
     }
-    state.hold(holding)?;
-    step();
-    let moved = interrupts.set(holding.function, &wanted, step);
-    Ok(moved?)
+    Ok(())
 }
 
-/// Makes the tuning of an interface that is at home what it was. Goes on after errors and returns the first.
-pub(super) fn restore(
+/// Leaves the interrupts to whoever else uses them, or where they were. Goes on after errors and returns the first.
+pub(super) fn leave_interrupts(
+    state: &State,
     sysfs: &Sysfs,
-    before: &Before,
-    function: PciAddress,
-    device: &Device,
-) -> Result<(), TuningError> {
-    let moved = match before.interrupts.is_empty() {
-        true => Ok(()),
-        false => Interrupts::of(sysfs, PROC).restore(function, &before.interrupts, step),
-    };
+    holding: &Holding,
+) -> Result<(), JournalError> {
+    if holding.interrupts.is_none() {
+        return Ok(());
+    }
+    let journal = Journal::here(state, sysfs);
+    let mut things = journal.things()?;
+    things.retain(|thing| thing.device() == holding.function);
+    let released = things
+        .into_iter()
+        .map(|thing| journal.release(thing, &holding.owner));
+    released.fold(Ok(()), Result::and)
+}
+
+/// Makes the tuning of an interface that is at home what it was.
+pub(super) fn restore(before: &Before, device: &Device) -> Result<(), TuningError> {
     let Some(tuned) = &before.tuned else {
-        return moved;
+        return Ok(());
     };
     let mut tuner = Tuner::here(device.index, &device.name)?;
     let now = tuner.read()?;
-    tuner.tune(&now, tuned, step).and(moved)
+    tuner.tune(&now, tuned, step)
 }
 
 /// Checks the tuning of a virtual function whose interface is in its container.
@@ -165,7 +170,7 @@ pub(super) fn check(sysfs: &Sysfs, holding: &Holding) -> Result<(), AllocationEr
     let Some(cpus) = &holding.interrupts else {
         return Ok(());
     };
-    let found = Interrupts::of(sysfs, PROC).read(holding.function);
+    let found = Interrupts::here(sysfs).read(holding.function);
     let found = found?;
     match found.into_iter().find(|(_, found)| found != cpus) {
         None => Ok(()),

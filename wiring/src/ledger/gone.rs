@@ -12,6 +12,12 @@ use crate::kernel::netns::{NetnsError, NetnsId};
 pub struct Inhabited(OnceCell<HashSet<NetnsId>>);
 
 impl Inhabited {
+    /// As if there were no processes: a namespace that is no more where it was is gone.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self(OnceCell::from(HashSet::new()))
+    }
+
     /// Whether a namespace is no more where it was and no process is in it: whoever made it may keep it mounted where the
     /// mount namespace of the caller does not show it.
     pub(crate) fn lacks(&self, record: &NetnsRecord) -> Result<bool, NetnsError> {

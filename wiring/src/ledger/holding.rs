@@ -4,16 +4,13 @@
 //! who has what and the journal by which whoever comes next can undo. Only to be changed under the lock of the physical
 //! function.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
 use std::path::PathBuf;
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::lock::take;
-use super::{AttachmentName, NetnsRecord, State, StateError, create, failed, names, remove};
+use super::{AttachmentName, NetnsRecord, State, StateError, names, remove, replace};
 use crate::annotation::{Attributes, Found};
 use crate::machine::PciAddress;
 use crate::machine::cpu::Cpus;
@@ -45,7 +42,7 @@ pub struct Holding {
     /// What its interface was tuned to, as far as its driver supports that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,
-    /// The CPUs that its interrupts were moved to.
+    /// The CPUs that its interrupts were moved to; where they were is in the [`Journal`](super::Journal).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupts: Option<Cpus>,
     /// Whether it is reset when it is given back.
@@ -119,9 +116,6 @@ pub struct Before {
     /// What its interface was tuned to, if it was to be tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,
-    /// The CPUs of its interrupts, if they were to be moved, by number.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub interrupts: BTreeMap<u32, Cpus>,
 }
 
 impl Holding {
@@ -214,13 +208,7 @@ impl State {
     pub(crate) fn hold(&self, holding: &Holding) -> Result<(), StateError> {
         let path = self.holding_path(holding.function);
         let new = self.new_holding_path(holding.physical, holding.function);
-        let write = || -> std::io::Result<()> {
-            let mut file = create(&new, OFlags::TRUNC)?;
-            file.write_all(&serde_json::to_vec(holding)?)?;
-            crate::fault::step();
-            fs::rename(&new, &path)
-        };
-        write().map_err(failed("write", &path))
+        replace(&new, &path, holding)
     }
 
     /// Forgets what an attachment held, if it still does.

@@ -1,11 +1,8 @@
 //! What can go wrong with the tuning of an interface.
 
-use std::io;
-use std::path::PathBuf;
-
 use crate::annotation::tuning::Number;
 use crate::kernel::netlink::NetlinkError;
-use crate::machine::SysfsError;
+use crate::machine::InterruptError;
 use crate::machine::cpu::Cpus;
 
 /// Why an interface was not tuned.
@@ -66,21 +63,7 @@ pub enum TuningError {
     /// CPUs that are not there.
     #[error("`tuning.interrupts` names the CPUs {missing}, which are not online: {online} are")]
     Offline { missing: Cpus, online: Cpus },
-    /// Which vectors or CPUs there are could not be read.
+    /// Something about its interrupts or CPUs could not be read.
     #[error(transparent)]
-    Sysfs(#[from] SysfsError),
-    /// A file about CPUs or interrupts could not be read.
-    #[error("cannot read {}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    /// A file does not hold a list of CPUs.
-    #[error("{} holds `{text}`, which is no list of CPUs", path.display())]
-    List { path: PathBuf, text: String },
-    /// An interrupt could not be moved.
-    #[error("cannot move interrupt {interrupt} to the CPUs {cpus} ({})", path.display())]
-    Move {
-        interrupt: u32,
-        cpus: String,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Interrupt(#[from] InterruptError),
 }
