@@ -21,7 +21,7 @@ use libcontainer::workload::{
 use oci_spec::runtime::{Capabilities, Spec};
 
 use crate::diagnosis::Recorder;
-use crate::launch::{Report, launch};
+use crate::launch::{LaunchError, Report, launch};
 use crate::process::{ProcessError, Started};
 use crate::spec::{Confinement, capability_sets};
 use crate::user::Identity;
@@ -54,15 +54,9 @@ pub enum ContainerError {
     /// The report of its first process cannot be read.
     #[error("failed to read what became of the container's process")]
     Report(#[source] io::Error),
-    /// It ended before it executed anything.
-    #[error("the container's process ended before it executed `{0}`")]
-    Ended(String),
-    /// Its program cannot be executed.
-    #[error("failed to execute `{program}` in the container (execve)")]
-    Execute { program: String, source: io::Error },
-    /// Its process cannot be confined.
-    #[error("failed to confine the container's process (setrlimit, seccomp, capset)")]
-    Confine(#[source] io::Error),
+    /// Its program was not executed.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
 }
 
 /// What a container is made from.
@@ -142,7 +136,7 @@ impl Created {
     /// Starts it and returns when its program is executing.
     ///
     /// # Errors
-    /// [`ContainerError::Start`], [`ContainerError::Execute`], [`ContainerError::Confine`], [`ContainerError::Ended`].
+    /// [`ContainerError::Start`], [`ContainerError::Launch`].
     pub(crate) fn start(mut self) -> Result<Started, ContainerError> {
         self.container
             .start()
@@ -166,7 +160,12 @@ struct Launch {
 
 impl Executor for Launch {
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let error = launch(&self.args, &self.confinement, &self.report);
+        let error = launch(
+            &self.args,
+            &self.confinement,
+            &self.report,
+            keep_capabilities,
+        );
         Err(ExecutorError::Execution(error.into()))
     }
 

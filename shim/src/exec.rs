@@ -15,10 +15,9 @@ use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
 use crate::channel::Channel;
-use crate::container::ContainerError;
 use crate::directory::Directory;
 use crate::failure::Failure;
-use crate::launch::Report;
+use crate::launch::{LaunchError, Report};
 use crate::process::{self, ProcessError, Started, State};
 use crate::rootfs::{self, RootfsError};
 use crate::spec::{self, Confinement};
@@ -87,7 +86,7 @@ pub enum ExecError {
     Inside(#[source] Failure),
     /// The program cannot be executed.
     #[error(transparent)]
-    Launch(#[from] ContainerError),
+    Launch(#[from] LaunchError),
 }
 
 /// Runs the command and returns its exit status: 128 and the signal's number where it was killed by one. Signals that

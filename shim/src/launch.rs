@@ -8,10 +8,25 @@ use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
-use crate::container::{ContainerError, keep_capabilities};
 use crate::seccomp::Filter;
+use oci_spec::runtime::Capabilities;
+
 use crate::spec::{Confinement, lookup};
 use crate::syscall::reset_signals;
+
+/// A program that was not executed in a container.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// It ended before it executed anything.
+    #[error("the container's process ended before it executed `{0}`")]
+    Ended(String),
+    /// Its program cannot be executed.
+    #[error("failed to execute `{program}` in the container (execve)")]
+    Execute { program: String, source: io::Error },
+    /// Its process cannot be confined.
+    #[error("failed to confine the container's process (setrlimit, seccomp, capset)")]
+    Confine(#[source] io::Error),
+}
 
 /// What a process writes about its own execve(2) into a pipe that execve(2) closes: a step when it begins, and the error
 /// number where it fails.
@@ -34,27 +49,34 @@ impl Report {
     }
 
     /// What a whole report says of the program.
-    pub(crate) fn read(report: &[u8], program: String) -> Result<(), ContainerError> {
+    pub(crate) fn read(report: &[u8], program: String) -> Result<(), LaunchError> {
         let error = |bytes: &[u8]| {
             let number = bytes.try_into().map_or(libc::EIO, i32::from_ne_bytes);
             io::Error::from_raw_os_error(number)
         };
         match report {
             [1, 2] => Ok(()),
-            [1, 2, errno @ ..] => Err(ContainerError::Execute {
+            [1, 2, errno @ ..] => Err(LaunchError::Execute {
                 program,
                 source: error(errno),
             }),
-            [1, errno @ ..] if !errno.is_empty() => Err(ContainerError::Confine(error(errno))),
-            _ => Err(ContainerError::Ended(program)),
+            [1, errno @ ..] if !errno.is_empty() => Err(LaunchError::Confine(error(errno))),
+            _ => Err(LaunchError::Ended(program)),
         }
     }
 }
 
 /// Confines the calling process and executes `args`; returns only to say why not, as `report` does too.
-pub(crate) fn launch(args: &[String], confinement: &Confinement, report: &OwnedFd) -> io::Error {
+/// `keep_capabilities` leaves the process no others.
+pub(crate) fn launch(
+    args: &[String],
+    confinement: &Confinement,
+    report: &OwnedFd,
+    keep_capabilities: impl FnOnce(&Capabilities) -> io::Result<()>,
+) -> io::Error {
     Report::Confining.write(report);
-    let error = match confine(confinement) {
+    let confined = confine(confinement).and_then(|()| keep_capabilities(&confinement.capabilities));
+    let error = match confined {
         Ok(()) => {
             Report::Executing.write(report);
             execute(args, &confinement.env)
@@ -74,7 +96,7 @@ fn confine(confinement: &Confinement) -> io::Result<()> {
     if confinement.seccomp {
         Filter::new(&confinement.capabilities).install()?;
     }
-    keep_capabilities(&confinement.capabilities)
+    Ok(())
 }
 
 /// execve(2) of the first match in the container's PATH, as execvp(3) would find it in its own.

@@ -17,6 +17,7 @@ use super::relay::copy_window_size;
 use crate::cgroup::CgroupError;
 use crate::channel::Channel;
 use crate::container;
+use crate::container::keep_capabilities;
 use crate::failure::Failure;
 use crate::launch;
 use crate::process::{self, open_pidfd};
@@ -103,7 +104,12 @@ impl Entrance<'_> {
         match self.prepare(channel) {
             // It returns only where it fails, which the report says better.
             Ok(()) => {
-                let _ = launch::launch(&self.request.command, self.confinement, report);
+                let _ = launch::launch(
+                    &self.request.command,
+                    self.confinement,
+                    report,
+                    keep_capabilities,
+                );
                 1
             }
             Err(error) => fail(channel, &error),
