@@ -140,7 +140,9 @@ fn a_setup_removes_what_dead_containers_left() {
         lab.netns("new");
         Call::of(lab, "setup", "new", &exec("new", &masqueraded, 2)).ok();
         let containers = |state: &State| -> Vec<String> {
-            let (attachments, errors) = state.list().unwrap();
+            let (attachments, errors) = state
+                .list::<pinwire_cni::plugin::attachment::Kind>()
+                .unwrap();
             assert!(errors.is_empty(), "{errors:?}");
             let names = attachments.iter().map(|one| one.name.container.to_string());
             let mut names: Vec<String> = names.collect();
