@@ -5,11 +5,13 @@ use std::process::{Command, Stdio};
 
 use pinwire_cni::netns::Netns;
 use pinwire_cni::vf::{Sysfs, VFIO, VirtualFunction};
+use pinwire_support::command::run;
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
 use crate::crash::killed;
 use crate::host::{Host, host};
-use crate::machine::{eventually, functions, link, run, snapshot};
+use crate::machine::{functions, link, snapshot};
 
 /// A wire whose one end a container drives, and the kernel the other.
 const WIRE: &str = "\

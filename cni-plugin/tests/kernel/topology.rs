@@ -4,13 +4,17 @@ use pinwire_cni::identity::{self, HOST};
 use pinwire_cni::links::{Forwarding, Link};
 use pinwire_cni::name::{InterfaceName, TopologyName};
 use pinwire_cni::wire::{Place, Wire, WireEnd};
+use pinwire_support::sandbox::Sandbox;
 use serde_json::{Value, json};
-
-use crate::sandbox::Sandbox;
 
 /// The name of the tests' topology.
 pub(crate) fn topology() -> TopologyName {
     "kernel-test".parse().unwrap()
+}
+
+/// The place of a node.
+pub(crate) fn place(sandbox: &Sandbox, node: &str) -> Place {
+    Place::Netns(sandbox.netns_path(node))
 }
 
 /// A wire between two ends, each `NODE:INTERFACE` or `host:NAME`.
@@ -27,7 +31,7 @@ pub(crate) fn wire(sandbox: &Sandbox, one: &str, other: &str) -> Wire {
         place: if end.0 == HOST {
             Place::Host
         } else {
-            sandbox.place(end.0)
+            place(sandbox, end.0)
         },
         interface: end.1.clone(),
         mac: identity::mac(&topology(), end),
