@@ -52,7 +52,7 @@ lint: packages ## Check format, lints, documentation, and that arrows run one wa
 test: lint build ## Run all tests (as root: they make network namespaces of their own)
 	@tests/packages test
 	$(CARGO) build --workspace --bins
-	$(if $(SUDO),CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_RUNNER="$(SUDO) -E") $(CARGO) test --workspace
+	tests/slowest $(CARGO) test --workspace
 	$(SUDO) env PATH="$$PWD/$(RELEASE):$$PATH" tests/readme/run
 	RELEASE=$(RELEASE) tests/install/run
 	$(MAKE) --no-print-directory test-lab

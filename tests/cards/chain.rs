@@ -1,10 +1,11 @@
 //! The seed's topology: seven nodes over six wires of the cable, and a virtual function that leads out at each end.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::command::run;
+use pinwire_support::inside;
 use serde_json::{Value, json};
 
 use crate::host::{Host, host, manifest};
-use crate::machine::{inside, run};
 
 /// The virtual function of each end of the chain as `inspect` shows it: physical function, index, VLAN.
 fn ends(host: &Host<'_>) -> Vec<[Value; 4]> {
@@ -73,7 +74,7 @@ fn broken_ends_are_repaired(host: &Host<'_>, up: &[&str]) {
     let physical = &host.machine.physical[0];
     let path = host.machine.path("pinwire/topologies/chain/netns/h3");
     let in_h3 = |command: &str| {
-        let (success, said) = inside(&Netns::open(&path).unwrap(), command);
+        let (success, said) = inside::attempt(&Netns::open(&path).unwrap(), command);
         assert!(success, "{command}: {said}");
     };
     let breaks: [(&str, &dyn Fn()); 4] = [

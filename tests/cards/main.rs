@@ -9,10 +9,6 @@
 mod chain;
 mod crash;
 mod host;
-#[expect(
-    dead_code,
-    reason = "the library's own tests use all of it, these a part"
-)]
 #[path = "../../cni-plugin/tests/vf/machine.rs"]
 mod machine;
 mod pools;

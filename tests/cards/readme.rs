@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use pinwire_support::command::run;
+
 use crate::host::{host, manifest};
-use crate::machine::run;
 
 /// The text of the blocks that start with a line.
 fn blocks<'a>(text: &'a str, start: &str) -> Vec<&'a str> {

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use pinwire_support::command::run;
+
 use crate::host::{Host, PAIR, host};
-use crate::machine::{functions, run};
+use crate::machine::functions;
 
 /// What ethtool says of the rings and offloads of the virtual function that the wire's first end gets.
 fn told() -> String {

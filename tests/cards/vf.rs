@@ -1,9 +1,10 @@
 //! `pinwire vf` and `pinwire check` on real cards.
 
+use pinwire_support::command::run;
 use serde_json::{Value, json};
 
 use crate::host::host;
-use crate::machine::{FUNCTIONS, functions, run};
+use crate::machine::{FUNCTIONS, functions};
 
 #[test]
 fn cards_are_changed_only_where_nobody_uses_them() {

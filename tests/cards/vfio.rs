@@ -6,11 +6,13 @@ use std::process::{Command, Stdio};
 use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::machine::{Sysfs, VirtualFunction};
+use pinwire_support::command::run;
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
 use crate::crash::killed;
 use crate::host::{Host, host};
-use crate::machine::{eventually, functions, link, run, snapshot};
+use crate::machine::{functions, link, snapshot};
 
 /// A wire whose one end a container drives, and the kernel the other.
 const WIRE: &str = "\

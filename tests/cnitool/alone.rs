@@ -1,9 +1,9 @@
 //! The plugin as the only one of its list: main-plugin mode.
 
+use pinwire_support::inside::{links, run};
 use serde_json::{Value, json};
 
 use crate::host::{Host, Pod, address, host, reaches};
-use crate::lab::{links, run};
 
 /// A list of one plugin, with addresses from host-local.
 fn leased() -> Value {

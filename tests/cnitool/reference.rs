@@ -4,10 +4,10 @@
 use std::process::Command;
 use std::time::Duration;
 
+use pinwire_support::inside::run;
 use serde_json::{Value, json};
 
 use crate::host::{ANNOTATIONS, Host, Pod, address, host, interfaces, pair, reaches};
-use crate::lab::run;
 
 /// A plugin that writes down the result it is handed, and hands it on.
 fn witness(host: &Host<'_>, name: &str) -> Value {

@@ -1,10 +1,10 @@
 //! The other lists that ship, as they are: for containerd and for podman 4. These clients have tests of their own; here
 //! every verb of the library is used.
 
+use pinwire_support::inside::run;
 use serde_json::json;
 
 use crate::host::{Pod, address, host, interfaces, pair, reaches};
-use crate::lab::run;
 
 const CONTAINERD: &str = include_str!("../../configs/cni/containerd.conflist");
 const PODMAN: &str = include_str!("../../configs/cni/podman.conflist");

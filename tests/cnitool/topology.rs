@@ -1,9 +1,9 @@
 //! Topology mode after a primary plugin: annotated pods meet, go and come back.
 
+use pinwire_support::inside::links;
 use serde_json::json;
 
 use crate::host::{ANNOTATIONS, Host, Pod, address, host, interfaces, pair, reaches};
-use crate::lab::links;
 
 fn network(host: &Host<'_>) {
     let plugins = json!([

@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Instant;
 
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
-
-use crate::machine::{PATIENCE, SOON};
+use pinwire_support::command::run;
+use pinwire_support::sandbox::{hide, isolate};
+use pinwire_support::wait::eventually;
 
 /// What a machine writes, and containerd's log: a tmpfs, in the machine's mount namespace only.
 const DIRECTORY: &str = "/mnt";
@@ -34,10 +32,8 @@ version = 2
 
 /// Gives the thread a network, and mounts that only it and its children see.
 pub(crate) fn enter() {
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).unwrap();
-    let (none, private) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
-    mount(none, "/", none, private, none).unwrap();
-    tmpfs(DIRECTORY);
+    isolate();
+    hide(DIRECTORY);
     for (number, directory) in COPIED.iter().enumerate() {
         let [upper, work] = ["upper", "work"].map(|name| format!("{DIRECTORY}/{number}/{name}"));
         fs::create_dir_all(&upper).unwrap();
@@ -48,25 +44,16 @@ pub(crate) fn enter() {
     }
     for directory in EMPTY {
         fs::create_dir_all(directory).unwrap();
-        tmpfs(directory);
+        hide(directory);
     }
-    let up = Command::new("ip")
-        .args(["link", "set", "lo", "up"])
-        .status()
-        .unwrap();
-    assert!(up.success(), "ip link set lo up");
+    run("ip link set lo up");
     fs::create_dir_all("/etc/containerd").unwrap();
     fs::write("/etc/containerd/config.toml", CONFIGURATION).unwrap();
 }
 
-fn tmpfs(directory: &str) {
-    let (kind, none) = (Some("tmpfs"), None::<&str>);
-    mount(kind, directory, kind, MsFlags::empty(), none).unwrap();
-}
-
 /// Forgets what was in memory only.
 pub(crate) fn empty_run() {
-    tmpfs("/run");
+    hide("/run");
 }
 
 /// Starts process 1 of a machine: it reaps what containerd leaves behind. It ends with the thread.
@@ -90,11 +77,9 @@ pub(crate) fn process_1() -> Child {
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         command.starts_with("pinwire-node")
     };
-    let deadline = Instant::now() + PATIENCE;
-    while !children(&child).first().copied().is_some_and(entered) {
-        assert!(Instant::now() < deadline, "process 1 did not start");
-        sleep(SOON);
-    }
+    eventually("process 1 has started", || {
+        children(&child).first().copied().is_some_and(entered)
+    });
     child
 }
 

@@ -1,17 +1,17 @@
 //! A machine of a test's own that runs containerd: what it changes of the host's file system and network is private, and
 //! whatever runs on it ends with it. How that is done is `isolation`'s.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pinwire_support::sandbox::apart;
+use pinwire_support::skip::has;
+use pinwire_support::snapshot::Snapshot;
+use pinwire_support::wait::comes_true;
 
 use crate::cri::Cri;
 use crate::documentation;
@@ -21,10 +21,6 @@ use crate::residue;
 
 /// The built-in image of a node; here the one of the pause container as well.
 const IMAGE: &str = "localhost/pinwire-node:latest";
-/// How long something may take on a machine that is busy otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// When to look again.
-pub(crate) const SOON: Duration = Duration::from_millis(10);
 
 /// A machine that runs containerd.
 pub(crate) struct Machine {
@@ -36,7 +32,7 @@ pub(crate) struct Machine {
     /// The control group below which the pods have theirs.
     cgroup: String,
     /// What there was before the first pod.
-    clean: BTreeSet<String>,
+    clean: Snapshot,
 }
 
 /// A pod that runs, with a container.
@@ -46,32 +42,16 @@ pub(crate) struct Running {
     pub(crate) container: String,
 }
 
-/// Runs a test on a machine. Without root it is skipped, loudly, unless the variable `CI` is set: then it fails.
+/// Runs a test on a machine. Skipped without root or containerd.
 pub(crate) fn machine(test: impl FnOnce(&mut Machine) + Send + 'static) {
-    if !nix::unistd::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "this test needs root");
-        eprintln!("SKIPPED: this test needs root");
+    if !["containerd", "runc"].into_iter().all(has) {
         return;
     }
-    for program in ["containerd", "runc"] {
-        let there = Command::new(program)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status();
-        assert!(
-            there.is_ok(),
-            "{program} is missing: run `tests/packages test`"
-        );
-    }
-    // A thread of its own: the test harness may use its threads again.
-    let thread = std::thread::spawn(|| {
+    apart(|| {
         let mut machine = Machine::start();
         test(&mut machine);
         machine.assert_clean();
     });
-    if let Err(panic) = thread.join() {
-        resume_unwind(panic);
-    }
 }
 
 impl Machine {
@@ -86,7 +66,7 @@ impl Machine {
             container,
             cri: None,
             cgroup: format!("/pinwire-containerd-{}-{count}", std::process::id()),
-            clean: BTreeSet::new(),
+            clean: Snapshot::default(),
         };
         machine.connect(Cri::is_connected);
         documentation::load_image();
@@ -98,20 +78,12 @@ impl Machine {
     /// Waits for containerd to answer.
     fn connect(&mut self, condition: impl Fn(&Cri) -> bool) {
         let socket = Path::new("/run/containerd/containerd.sock");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let answers = comes_true(|| {
             self.cri = Cri::connect(socket);
-            if self.cri.as_ref().is_some_and(&condition) {
-                return;
-            }
-            let log = || fs::read_to_string(isolation::LOG).unwrap_or_default();
-            assert!(
-                Instant::now() < deadline,
-                "containerd is not ready: {}",
-                log()
-            );
-            sleep(SOON);
-        }
+            self.cri.as_ref().is_some_and(&condition)
+        });
+        let log = || fs::read_to_string(isolation::LOG).unwrap_or_default();
+        assert!(answers, "containerd is not ready: {}", log());
     }
 
     pub(crate) fn cri(&self) -> &Cri {
@@ -174,16 +146,8 @@ impl Machine {
     /// Fails if there is anything that was not there before the first pod.
     fn assert_clean(&self) {
         assert_eq!(self.cri().pods(), [""; 0], "pods are left over");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let now = residue::of(self.init());
-            let left: Vec<_> = now.difference(&self.clean).collect();
-            if left.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "left over: {left:#?}");
-            sleep(SOON);
-        }
+        let left = || residue::of(self.init()).left_over(&self.clean);
+        assert!(comes_true(|| left().is_empty()), "{:#?}", left());
     }
 }
 

@@ -1,35 +1,23 @@
 //! What pods can leave behind on a machine, outside of containerd's own records.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
 use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::observe::observe;
+use pinwire_support::snapshot::{Snapshot, control_groups, held};
 
-/// Directories in which nothing may stay: network namespaces, state of the plugin, leases, the library's cache.
-const EMPTIED: [&str; 6] = [
-    "/run/netns",
-    "/run/pinwire/cni/attachments",
-    "/run/pinwire/cni/nodes",
-    "/run/pinwire/cni/locks",
-    "/var/lib/cni/networks/pods",
-    "/var/lib/cni/results",
-];
+/// Directories which may hold nothing: network namespaces, state of the plugin, leases and the library's cache.
+const EMPTIED: [&str; 3] = ["run/netns", "run/pinwire/cni", "var/lib/cni"];
 
-/// What there is on the machine with this process 1, and in this thread's network, a line each.
-pub(crate) fn of(init: Pid) -> BTreeSet<String> {
-    let links = observe(&Netns::current().unwrap()).unwrap().links;
+/// What there is on the machine with this process 1, and in this thread's network.
+pub(crate) fn of(init: Pid) -> Snapshot {
     let root = PathBuf::from(format!("/proc/{init}/root"));
-    let links = links.into_iter().map(|link| format!("link {}", link.name));
-    let mounts = mounts(init)
-        .into_iter()
-        .map(|mount| format!("mount {mount}"));
-    let processes = processes(&root.join("proc"));
-    let processes = processes.into_iter().map(|name| format!("process {name}"));
-    let files = EMPTIED.iter().flat_map(|directory| files(&root, directory));
-    links.chain(mounts).chain(processes).chain(files).collect()
+    Snapshot::default()
+        .network("host", &Netns::current().unwrap())
+        .with("mount", mounts(init))
+        .with("process", processes(&root.join("proc")))
+        .with("file", EMPTIED.iter().flat_map(|name| kept(&root, name)))
 }
 
 fn mounts(init: Pid) -> Vec<String> {
@@ -53,39 +41,23 @@ fn processes(proc: &Path) -> Vec<String> {
         .collect()
 }
 
-fn files(root: &Path, directory: &str) -> Vec<String> {
-    let path = root.join(directory.trim_start_matches('/'));
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-    // host-local's own: which address it gave last, and its lock.
-    let stay = |name: &String| name.starts_with("last_reserved_ip") || name == "lock";
-    names
-        .filter(|name| !stay(name))
-        .map(|name| format!("file {directory}/{name}"))
-        .collect()
+fn kept(root: &Path, directory: &str) -> Vec<String> {
+    let files = held(&root.join(directory)).into_iter();
+    let names = files.map(|path| path.strip_prefix(root).unwrap().display().to_string());
+    // host-local's own: the network's directory, which address it gave last, and its lock.
+    let stay = |name: &String| {
+        name.ends_with("/pods") || name.contains("/last_reserved_ip") || name.ends_with("/lock")
+    };
+    names.filter(|name| !stay(name)).collect()
 }
 
 /// Removes a control group from every hierarchy, and all below it; what was below it, which nobody else removed.
 pub(crate) fn remove_cgroups(name: &str) -> Vec<String> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let hierarchies = mounts.lines().filter_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let (path, kind) = (fields.next()?, fields.next()?);
-        matches!(kind, "cgroup" | "cgroup2").then(|| format!("{path}{name}"))
-    });
-    let mut left = Vec::new();
-    for group in hierarchies {
-        remove_below(Path::new(&group), &mut left);
+    let name = name.trim_start_matches('/');
+    let groups = control_groups(name);
+    for group in groups.iter().rev() {
+        let _ = fs::remove_dir(group);
     }
-    left
-}
-
-fn remove_below(group: &Path, left: &mut Vec<String>) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            left.push(entry.path().display().to_string());
-            remove_below(&entry.path(), left);
-        }
-    }
-    let _ = fs::remove_dir(group);
+    let below = groups.iter().filter(|group| !group.ends_with(name));
+    below.map(|group| group.display().to_string()).collect()
 }

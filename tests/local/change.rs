@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::host::{Host, ip, manifest};
+use crate::host::{Host, manifest};
+use pinwire_support::command::run;
 use serde_json::Value;
 
 const IMAGE: &str = "localhost/pinwire-node:latest";
@@ -297,7 +298,7 @@ fn containers_become_namespaces_and_back() {
 #[test]
 fn an_interface_of_the_host_is_never_taken_over() {
     let mut host = Host::new();
-    ip("link add pw-out type veth peer name foreign");
+    run("ip link add pw-out type veth peer name foreign");
     host.mark_clean();
     let manifest = manifest("chain");
     let said = host.fails(1, &["up", &manifest]);

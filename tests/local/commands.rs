@@ -240,7 +240,7 @@ fn attach(host: &Host, netns: &std::path::Path) {
 #[test]
 fn gc_removes_what_was_attached_to_containers_that_are_gone() {
     let host = Host::new();
-    let netns = host.path("netns");
+    let netns = host.path("container");
     let container = Netns::create(&netns).unwrap();
     attach(&host, &netns);
     assert_eq!(host.ok(&["gc"]), "nothing was left behind\n");

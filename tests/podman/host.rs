@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use pinwire_support::skip::{is_root, skip};
+use pinwire_support::wait::comes_true;
+
 /// The plugin.
 const PLUGIN: &str = env!("CARGO_BIN_EXE_pinwire-cni");
 
@@ -21,7 +24,7 @@ pub(crate) struct Host {
 impl Host {
     /// This machine's own podman, which must be of version 4: the CNI backend ended with it.
     ///
-    /// Where it is not, or not as root, the test is skipped, loudly, unless the variable `CI` is set: then it fails.
+    /// Where it is not, or not as root, the test is skipped.
     pub(crate) fn podman_4() -> Option<Self> {
         let version = Command::new("podman").arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
@@ -29,21 +32,27 @@ impl Host {
             Ok(version) if version.starts_with("podman version 4.") => {
                 Self::start(Path::new("/"), "cni")
             }
-            Ok(version) => skip(&format!(
-                "podman 4 of Debian 12 is needed, and this is {version}"
-            )),
-            Err(error) => skip(&format!(
-                "podman cannot be run ({error}): run tests/packages test"
-            )),
+            Ok(version) => {
+                skip(&format!(
+                    "it needs podman 4 of Debian 12, and this is {version}"
+                ));
+                None
+            }
+            Err(error) => {
+                skip(&format!(
+                    "there is no podman ({error}): run tests/packages test"
+                ));
+                None
+            }
         }
     }
 
     /// podman 5 of the Debian 13 that `tests/lab/root` makes.
     ///
-    /// Not as root, the test is skipped, loudly, unless the variable `CI` is set: then it fails.
+    /// Not as root, the test is skipped.
     pub(crate) fn podman_5() -> Option<Self> {
-        if !nix::unistd::geteuid().is_root() {
-            return skip("this test needs root");
+        if !is_root() {
+            return None;
         }
         let mut lab = Command::new(repository("tests/lab/root"));
         let output = lab.stderr(Stdio::inherit()).output().unwrap();
@@ -53,8 +62,8 @@ impl Host {
     }
 
     fn start(root: &Path, backend: &str) -> Option<Self> {
-        if !nix::unistd::geteuid().is_root() {
-            return skip("this test needs root");
+        if !is_root() {
+            return None;
         }
         let mut unshare = Command::new("unshare");
         unshare.args("--mount --net --pid --fork --kill-child --propagation private".split(' '));
@@ -136,14 +145,9 @@ impl Host {
             .collect()
     }
 
-    /// Asserts that all is as it was at first, within five seconds: podman's own processes end after its commands.
+    /// Asserts that all is as it was at first, soon: podman's own processes end after its commands.
     pub(crate) fn assert_clean(&self) {
-        for _ in 0..50 {
-            if self.snapshot() == self.clean {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
+        comes_true(|| self.snapshot() == self.clean);
         assert_eq!(self.snapshot(), self.clean, "left over, or gone");
     }
 }
@@ -154,10 +158,4 @@ impl Drop for Host {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
-}
-
-fn skip(why: &str) -> Option<Host> {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    eprintln!("SKIPPED: {why}");
-    None
 }

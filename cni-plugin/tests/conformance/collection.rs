@@ -1,11 +1,12 @@
 //! GC and STATUS in main-plugin mode, and their delegation.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::inside::links;
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface, with};
+use crate::call::{cni, interface, with};
 use crate::ipam::{calls, managed, noting};
-use crate::lab::{lab, links};
+use crate::lab::lab;
 
 #[test]
 fn gc_removes_what_is_not_listed() {
@@ -13,15 +14,15 @@ fn gc_removes_what_is_not_listed() {
         let configuration = interface(lab, "1.0.0");
         for container in ["a", "b", "c"] {
             lab.netns(container);
-            Call::new(lab, "ADD", container, &configuration).ok();
+            cni(lab, "ADD", container, &configuration).ok();
         }
         let other = with(json!({"cniVersion": "1.1.0"}), "name", json!("other"));
         lab.netns("d");
-        Call::new(lab, "ADD", "d", &other).ok();
+        cni(lab, "ADD", "d", &other).ok();
         let gc = |key: &str, valid: Value| {
             // As libcni sends it; host-local itself does not speak 1.1.0, so it is asked for each attachment only.
             let gc = json!({"cniVersion": "1.1.0", "name": "net", key: valid});
-            Call::new(lab, "GC", "", &gc)
+            cni(lab, "GC", "", &gc)
         };
         gc(
             "cni.dev/valid-attachments",
@@ -48,7 +49,7 @@ fn gc_removes_what_is_not_listed() {
             1,
             "the other network is left alone"
         );
-        Call::new(
+        cni(
             lab,
             "GC",
             "",
@@ -64,10 +65,10 @@ fn gc_without_a_list_removes_what_has_no_namespace() {
         let configuration = interface(lab, "1.0.0");
         for container in ["a", "b"] {
             lab.netns(container);
-            Call::new(lab, "ADD", container, &configuration).ok();
+            cni(lab, "ADD", container, &configuration).ok();
         }
         let gc = json!({"cniVersion": "1.1.0", "name": "net"});
-        let gc = Call::new(lab, "GC", "", &gc);
+        let gc = cni(lab, "GC", "", &gc);
         gc.ok();
         assert_eq!(lab.leases().len(), 4, "both are in use");
         lab.remove("a");
@@ -92,11 +93,11 @@ fn gc_goes_on_after_errors_and_reports_all() {
         noting(lab, "broken", &script.replace("BROKEN", &broken));
         for container in ["a", "b"] {
             lab.netns(container);
-            Call::new(lab, "ADD", container, &managed("broken")).ok();
+            cni(lab, "ADD", container, &managed("broken")).ok();
         }
         std::fs::write(&broken, "").unwrap();
         calls(lab);
-        let gc = Call::new(
+        let gc = cni(
             lab,
             "GC",
             "",
@@ -123,8 +124,8 @@ fn gc_goes_on_after_errors_and_reports_all() {
 #[test]
 fn status_is_that_of_what_every_add_needs() {
     lab(|lab| {
-        let status = |kind: &str| Call::new(lab, "STATUS", "", &managed(kind));
-        Call::new(
+        let status = |kind: &str| cni(lab, "STATUS", "", &managed(kind));
+        cni(
             lab,
             "STATUS",
             "",

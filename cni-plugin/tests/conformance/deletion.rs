@@ -1,15 +1,17 @@
 //! Main-plugin mode: DEL, whatever became of the container.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::inside::{links, run};
+use pinwire_support::wait::eventually;
 
-use crate::call::{Call, interface};
-use crate::lab::{eventually, lab, links, run};
+use crate::call::{cni, interface};
+use crate::lab::lab;
 
 #[test]
 fn del_in_any_circumstances() {
     lab(|lab| {
         let configuration = interface(lab, "1.0.0");
-        let call = |verb: &str| Call::new(lab, verb, "c", &configuration);
+        let call = |verb: &str| cni(lab, verb, "c", &configuration);
         lab.netns("c");
         let before = lab.snapshot();
         // Before any ADD, and twice.
@@ -69,15 +71,15 @@ fn del_of_one_container_leaves_the_other() {
         for container in ["old", "new"] {
             lab.netns(container);
         }
-        Call::new(lab, "ADD", "new", &configuration).ok();
+        cni(lab, "ADD", "new", &configuration).ok();
         let before = lab.snapshot();
-        Call::new(lab, "ADD", "old", &configuration).ok();
+        cni(lab, "ADD", "old", &configuration).ok();
         // A runtime may give an old container's DEL the namespace of a new one.
         let netns = lab.netns_path("new").display().to_string();
-        Call::new(lab, "DEL", "old", &configuration)
+        cni(lab, "DEL", "old", &configuration)
             .set("CNI_NETNS", &netns)
             .ok();
         lab.assert_same(&before, "afterwards");
-        Call::new(lab, "DEL", "new", &configuration).ok();
+        cni(lab, "DEL", "new", &configuration).ok();
     });
 }

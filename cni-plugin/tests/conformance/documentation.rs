@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::cni;
 use crate::lab::{Lab, lab};
 
 const DOCUMENT: &str = include_str!("../../../docs/cni.md");
@@ -27,7 +27,7 @@ pub(crate) fn blocks(document: &'static str) -> Vec<(&'static str, String)> {
     blocks
 }
 
-fn read(lab: &Lab, text: &str) -> Value {
+fn read(lab: &Lab<'_>, text: &str) -> Value {
     let netns = lab.netns_path("web").display().to_string();
     let leases = lab.path("leases").display().to_string();
     let text = text
@@ -55,7 +55,7 @@ fn examples() {
                 }
                 _ => {}
             }
-            let add = Call::new(lab, "ADD", "web", &configuration).set("CNI_ARGS", &arguments);
+            let add = cni(lab, "ADD", "web", &configuration).set("CNI_ARGS", &arguments);
             let reply = add.run();
             match kind {
                 "result" => assert_eq!((reply.code, reply.value()), (Some(0), read(lab, &text))),

@@ -1,8 +1,10 @@
 //! Topology mode: names of nodes, ends in the host, and planes below IP.
 
+use pinwire_support::inside::{answers, links, run};
+use pinwire_support::wait::eventually;
 use serde_json::json;
 
-use crate::lab::{answers, eventually, lab, links, run};
+use crate::lab::lab;
 use crate::topology::{call, node};
 
 #[test]

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use nix::libc::SIGKILL;
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::call::Call;
+use pinwire_support::inside::{answers, links};
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface};
-use crate::lab::{Lab, answers, eventually, lab, links};
+use crate::call::{cni, interface};
+use crate::lab::{Lab, lab};
 use crate::topology::{call, node};
 
 /// The variable that names the step.
@@ -33,7 +36,7 @@ const REMEDIES: [Remedy; 4] = [
 
 /// Kills `verb` at each step in turn, and has each remedy bring back what was before. `others` are the containers that
 /// a GC is to leave alone. The number of steps.
-fn kill_everywhere(lab: &Lab, verb: &str, call: &Call, others: &Value) -> u32 {
+fn kill_everywhere(lab: &Lab<'_>, verb: &str, call: &Call, others: &Value) -> u32 {
     let with = |verb: &str| call.clone().set("CNI_COMMAND", verb);
     // What a DEL leaves on purpose, such as the loopback interface up, is there before.
     with("ADD").ok();
@@ -78,10 +81,10 @@ fn kill_everywhere(lab: &Lab, verb: &str, call: &Call, others: &Value) -> u32 {
 fn an_interface() {
     lab(|lab| {
         lab.netns("c");
-        let add = Call::new(lab, "ADD", "c", &interface(lab, "1.0.0"));
+        let add = cni(lab, "ADD", "c", &interface(lab, "1.0.0"));
         // A container of the same network that nothing may happen to.
         lab.netns("other");
-        let other = Call::new(lab, "ADD", "other", &interface(lab, "1.0.0"));
+        let other = cni(lab, "ADD", "other", &interface(lab, "1.0.0"));
         other.ok();
         let others = json!([{"containerID": "other", "ifname": "eth0"}]);
         // A lease that host-local made and the plugin did not hear of is given back, too.

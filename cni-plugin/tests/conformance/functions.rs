@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, with};
+use crate::call::{cni, with};
 use crate::lab::lab;
 use crate::table::{add, case, plain, run};
 
@@ -264,7 +264,7 @@ fn del_passes_over_mistakes() {
             json!({"deviceID": "junk", "vlan": "five", "spoofchk": 1, "vf": [], "pools": {"p": 1}}),
             json!({"vf": {"pool": "p"}, "pools": 5}),
         ] {
-            Call::new(lab, "DEL", "web", &asked(&keys)).ok();
+            cni(lab, "DEL", "web", &asked(&keys)).ok();
         }
     });
 }

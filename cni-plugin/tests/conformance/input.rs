@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface, with};
+use crate::call::{cni, interface, with};
 use crate::lab::lab;
 use crate::table::{VERSIONS, add, case, plain, run};
 
@@ -178,7 +178,7 @@ fn mistakes_do_not_keep_a_pod_from_going() {
         ] {
             configuration[key] = value;
         }
-        Call::new(lab, "DEL", "table", &configuration)
+        cni(lab, "DEL", "table", &configuration)
             .set("CNI_ARGS", "wrong")
             .ok();
         lab.assert_same(&before, "afterwards");

@@ -2,10 +2,12 @@
 
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::observe::observe;
+use pinwire_support::call::Call;
+use pinwire_support::inside::{answers, links, run};
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface, with};
-use crate::lab::{answers, lab, links, run};
+use crate::call::{cni, interface, with};
+use crate::lab::lab;
 
 #[test]
 fn a_container_reaches_the_host_and_other_containers() {
@@ -14,7 +16,7 @@ fn a_container_reaches_the_host_and_other_containers() {
         let [one, two] = ["one", "two"].map(|container| lab.netns(container));
         run(&Netns::current().unwrap(), "ip link set lo up");
         let results =
-            ["one", "two"].map(|container| Call::new(lab, "ADD", container, &configuration).ok());
+            ["one", "two"].map(|container| cni(lab, "ADD", container, &configuration).ok());
         let address = |result: &Value, position: usize| {
             let address = result["ips"][position]["address"].as_str().unwrap();
             address.split('/').next().unwrap().to_owned()
@@ -38,7 +40,7 @@ fn a_container_reaches_the_host_and_other_containers() {
         );
         assert!(link.up && link.mtu == 1500);
         for container in ["one", "two"] {
-            Call::new(lab, "DEL", container, &configuration).ok();
+            cni(lab, "DEL", container, &configuration).ok();
         }
         assert_eq!(links(&one), ["lo"]);
     });
@@ -49,7 +51,7 @@ fn the_runtime_overrides_arguments_and_they_the_configuration() {
     lab(|lab| {
         let netns = lab.netns("c");
         let mut configuration = json!({"cniVersion": "1.1.0", "name": "net"});
-        let mut call = Call::new(lab, "ADD", "c", &configuration);
+        let mut call = cni(lab, "ADD", "c", &configuration);
         let expect = |call: &Call, mac: Option<&str>, mtu: u32, addresses: &[&str]| {
             let result = call.ok();
             let found = observe(&netns).unwrap();
@@ -99,7 +101,7 @@ fn an_interface_that_exists_is_left_as_it_was() {
     lab(|lab| {
         let netns = lab.netns("c");
         let configuration = interface(lab, "1.0.0");
-        let add = Call::new(lab, "ADD", "c", &configuration);
+        let add = cni(lab, "ADD", "c", &configuration);
         run(&netns, "ip link add eth0 type bridge");
         run(&netns, "ip address add 192.0.2.1/24 dev eth0");
         let before = lab.snapshot();
@@ -140,8 +142,7 @@ fn state_that_cannot_be_written_is_an_io_failure() {
         let before = lab.snapshot();
         let call = |verb: &str| {
             let configuration = json!({"cniVersion": "1.1.0", "name": "net"});
-            Call::new(lab, verb, "c", &configuration)
-                .set("PINWIRE_CNI_STATE", state.to_str().unwrap())
+            cni(lab, verb, "c", &configuration).set("PINWIRE_CNI_STATE", state.to_str().unwrap())
         };
         assert!(call("ADD").fails(5).contains("Not a directory"));
         assert!(call("STATUS").fails(50).contains("Not a directory"));
@@ -157,8 +158,7 @@ fn the_configuration_says_where_state_and_log_are() {
             "cniVersion": "1.0.0", "name": "net", "logLevel": "debug",
             "stateDir": lab.state(), "logFile": lab.path("log"),
         });
-        let call =
-            |verb: &str| Call::new(lab, verb, "c", &configuration).unset("PINWIRE_CNI_STATE");
+        let call = |verb: &str| cni(lab, verb, "c", &configuration).unset("PINWIRE_CNI_STATE");
         call("ADD").ok();
         assert_eq!(lab.state_files().len(), 1);
         call("ADD").fails(100);
@@ -176,7 +176,7 @@ fn the_configuration_says_where_state_and_log_are() {
         // A log that cannot be opened does not keep a container from starting.
         let configuration = with(configuration.clone(), "logFile", json!("/gone/log"));
         for verb in ["ADD", "DEL"] {
-            Call::new(lab, verb, "c", &configuration).ok();
+            cni(lab, verb, "c", &configuration).ok();
         }
     });
 }

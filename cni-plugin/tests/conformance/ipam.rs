@@ -1,9 +1,10 @@
 //! Delegation to IPAM plugins: whatever goes wrong, no address stays leased and no interface stays.
 
+use pinwire_support::inside::{links, run};
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface, with};
-use crate::lab::{Lab, lab, links, run};
+use crate::call::{cni, interface, with};
+use crate::lab::{Lab, lab};
 
 /// A configuration whose addresses are managed by a script of the lab.
 pub(crate) fn managed(kind: &str) -> Value {
@@ -11,7 +12,7 @@ pub(crate) fn managed(kind: &str) -> Value {
 }
 
 /// A script that notes each call, then goes on.
-pub(crate) fn noting(lab: &Lab, name: &str, rest: &str) {
+pub(crate) fn noting(lab: &Lab<'_>, name: &str, rest: &str) {
     let log = lab.path("calls").display().to_string();
     lab.script(
         name,
@@ -21,7 +22,7 @@ pub(crate) fn noting(lab: &Lab, name: &str, rest: &str) {
     );
 }
 
-pub(crate) fn calls(lab: &Lab) -> String {
+pub(crate) fn calls(lab: &Lab<'_>) -> String {
     let calls = std::fs::read_to_string(lab.path("calls")).unwrap_or_default();
     let _ = std::fs::remove_file(lab.path("calls"));
     calls
@@ -55,7 +56,7 @@ fn a_failed_add_is_followed_by_del() {
             let body = format!("if [ $CNI_COMMAND = ADD ]; then {answer}; fi");
             noting(lab, name, &body);
             let before = lab.snapshot();
-            let message = Call::new(lab, "ADD", "c", &managed(name)).fails(code);
+            let message = cni(lab, "ADD", "c", &managed(name)).fails(code);
             assert!(message.contains(holds), "{name}: {message}");
             assert_eq!(
                 calls(lab),
@@ -75,7 +76,7 @@ fn what_fails_after_the_lease_releases_it() {
         // A route whose next hop nobody can reach.
         configuration["ipam"]["routes"] = json!([{"dst": "10.5.0.0/16", "gw": "192.0.2.1"}]);
         let before = lab.snapshot();
-        let message = Call::new(lab, "ADD", "c", &configuration).fails(102);
+        let message = cni(lab, "ADD", "c", &configuration).fails(102);
         assert!(
             message.contains("10.5.0.0/16") && message.contains("Nexthop has invalid gateway"),
             "{message}"
@@ -103,15 +104,15 @@ fn static_addresses_and_all_fields_of_routes() {
             "full",
             &format!("if [ $CNI_COMMAND = ADD ]; then echo '{result}'; fi"),
         );
-        let added = Call::new(lab, "ADD", "c", &managed("full")).ok();
+        let added = cni(lab, "ADD", "c", &managed("full")).ok();
         assert_eq!(added["dns"], result["dns"]);
         assert_eq!(added["routes"][0]["advmss"], 1200);
         let routes = run(&netns, "ip route show table 300");
         let expected = "10.6.0.0/16 via 10.0.0.1 dev eth0 metric 7 mtu 1300 advmss 1200";
         assert_eq!(routes.trim(), expected);
         let check = with(managed("full"), "prevResult", added);
-        Call::new(lab, "CHECK", "c", &check).ok();
-        Call::new(lab, "DEL", "c", &managed("full"))
+        cni(lab, "CHECK", "c", &check).ok();
+        cni(lab, "DEL", "c", &managed("full"))
             .set("CNI_NETNS", "")
             .ok();
         assert!(
@@ -122,10 +123,10 @@ fn static_addresses_and_all_fields_of_routes() {
             "cniVersion": "1.0.0", "name": "net",
             "ipam": {"type": "static", "addresses": [{"address": "10.8.0.2/24", "gateway": "10.8.0.1"}]},
         });
-        let added = Call::new(lab, "ADD", "c", &fixed).ok();
+        let added = cni(lab, "ADD", "c", &fixed).ok();
         assert_eq!(added["ips"][0]["address"], "10.8.0.2/24");
-        Call::new(lab, "CHECK", "c", &with(fixed.clone(), "prevResult", added)).ok();
-        Call::new(lab, "DEL", "c", &fixed).ok();
+        cni(lab, "CHECK", "c", &with(fixed.clone(), "prevResult", added)).ok();
+        cni(lab, "DEL", "c", &fixed).ok();
     });
 }
 
@@ -148,7 +149,7 @@ fn of_two_networks_with_a_default_route_the_first_carries_the_traffic() {
         };
         let networks = [("eth0", network("one", 1)), ("eth1", network("two", 2))];
         let call = |verb, interface: &str, configuration: &Value| {
-            Call::new(lab, verb, "c", configuration).set("CNI_IFNAME", interface)
+            cni(lab, verb, "c", configuration).set("CNI_IFNAME", interface)
         };
         let results = networks
             .clone()
@@ -184,9 +185,9 @@ fn a_del_that_fails_can_be_repeated() {
                 "case $CNI_COMMAND in ADD) {add};; DEL) if [ -e {broken} ]; then echo '{{\"code\": 11, \"msg\": \"busy\"}}'; exit 1; fi;; esac"
             ),
         );
-        Call::new(lab, "ADD", "c", &managed("moody")).ok();
+        cni(lab, "ADD", "c", &managed("moody")).ok();
         std::fs::write(&broken, "").unwrap();
-        let del = Call::new(lab, "DEL", "c", &managed("moody"));
+        let del = cni(lab, "DEL", "c", &managed("moody"));
         assert!(del.fails(11).contains("busy"));
         assert_eq!(links(&netns), ["lo"], "the interface goes all the same");
         assert_eq!(
@@ -196,7 +197,7 @@ fn a_del_that_fails_can_be_repeated() {
         );
         std::fs::remove_file(&broken).unwrap();
         // A configuration that names no IPAM plugin any more: what was written down does.
-        Call::new(
+        cni(
             lab,
             "DEL",
             "c",
@@ -212,8 +213,8 @@ fn check_asks_the_ipam_plugin() {
     lab(|lab| {
         lab.netns("c");
         let configuration = interface(lab, "1.0.0");
-        let added = Call::new(lab, "ADD", "c", &configuration).ok();
-        let check = Call::new(
+        let added = cni(lab, "ADD", "c", &configuration).ok();
+        let check = cni(
             lab,
             "CHECK",
             "c",
@@ -232,6 +233,6 @@ fn check_asks_the_ipam_plugin() {
                 .contains("host-local")
         );
         std::fs::write(&lease, text).unwrap();
-        Call::new(lab, "DEL", "c", &configuration).ok();
+        cni(lab, "DEL", "c", &configuration).ok();
     });
 }

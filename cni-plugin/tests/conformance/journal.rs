@@ -6,18 +6,17 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
+use pinwire_support::call::Call;
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use crate::call::cni;
 use crate::lab::{Lab, lab};
 
 const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// Stands in for journald, in the lab's own `/run`.
-fn journald() -> UnixDatagram {
-    let (tmpfs, none) = (Some("tmpfs"), None::<&str>);
-    mount(tmpfs, "/run", tmpfs, MsFlags::empty(), none).unwrap();
+fn journald(lab: &Lab<'_>) -> UnixDatagram {
+    lab.hide("/run");
     std::fs::create_dir_all(Path::new(SOCKET).parent().unwrap()).unwrap();
     let socket = UnixDatagram::bind(SOCKET).unwrap();
     let timeout = Duration::from_millis(100);
@@ -42,18 +41,18 @@ fn entries(journald: &UnixDatagram) -> Vec<BTreeMap<String, String>> {
     entries
 }
 
-fn call(lab: &Lab, verb: &str, level: &str) -> Call {
+fn call(lab: &Lab<'_>, verb: &str, level: &str) -> Call {
     let configuration: Value = json!({
         "cniVersion": "1.0.0", "name": "net", "logFile": "journald", "logLevel": level,
     });
-    Call::new(lab, verb, "c", &configuration)
+    cni(lab, verb, "c", &configuration)
 }
 
 #[test]
 fn each_event_is_an_entry() {
     lab(|lab| {
         lab.netns("c");
-        let journald = journald();
+        let journald = journald(lab);
         call(lab, "ADD", "info").ok();
         call(lab, "ADD", "info").fails(100);
         call(lab, "DEL", "info").ok();
@@ -84,7 +83,7 @@ fn each_event_is_an_entry() {
 fn the_level_says_how_much() {
     lab(|lab| {
         lab.netns("c");
-        let journald = journald();
+        let journald = journald(lab);
         call(lab, "ADD", "error").ok();
         assert_eq!(entries(&journald), []);
         call(lab, "ADD", "error").fails(100);
@@ -99,7 +98,7 @@ fn the_level_says_how_much() {
 fn a_journal_that_is_not_there_keeps_no_container_from_starting() {
     lab(|lab| {
         lab.netns("c");
-        drop(journald());
+        drop(journald(lab));
         call(lab, "ADD", "info").ok();
         std::fs::remove_file(SOCKET).unwrap();
         call(lab, "DEL", "info").ok();

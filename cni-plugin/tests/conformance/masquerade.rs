@@ -2,13 +2,15 @@
 
 use std::process::{Child, Command, Stdio};
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::wire;
+use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::wire::{Place, Wire, WireEnd};
+use pinwire_support::inside::{answers, run};
+use pinwire_support::wait::eventually;
 use serde_json::json;
 
-use crate::call::{Call, interface, with};
-use crate::lab::{Lab, answers, eventually, lab, run};
+use crate::call::{cni, interface, with};
+use crate::lab::{Lab, lab};
 
 /// What leaves the host has its address; what goes to another container keeps its own.
 #[test]
@@ -30,7 +32,7 @@ fn what_leaves_the_host_has_its_address() {
             run(netns, &format!("ip link set dev {name} up"));
         }
         for container in ["one", "two"] {
-            Call::new(lab, "ADD", container, &configuration).ok();
+            cni(lab, "ADD", container, &configuration).ok();
         }
         // It knows no way back to the containers.
         assert!(answers(&one, "192.0.2.2"));
@@ -41,18 +43,18 @@ fn what_leaves_the_host_has_its_address() {
         // A third container with the first one's address is refused, and takes nothing from it.
         lab.netns("three");
         let same = json!({"cniVersion": "1.0.0", "name": "other", "ipMasq": true, "ips": ["10.77.0.2/16"]});
-        let message = Call::new(lab, "ADD", "three", &same).fails(102);
+        let message = cni(lab, "ADD", "three", &same).fails(102);
         assert!(message.contains("route to 10.77.0.2/32"), "{message}");
         assert!(answers(&one, "192.0.2.2"), "the first is masqueraded still");
         for container in ["one", "two"] {
-            Call::new(lab, "DEL", container, &configuration).ok();
+            cni(lab, "DEL", container, &configuration).ok();
         }
         assert!(wire::delete(&uplink).is_empty());
     });
 }
 
 /// A wire between the host and the world outside.
-pub(crate) fn uplink(lab: &Lab) -> Wire {
+pub(crate) fn uplink(lab: &Lab<'_>) -> Wire {
     let ends = [
         (
             Place::Netns(lab.netns_path("outside")),

@@ -43,11 +43,11 @@ fn mutate(input: &mut Vec<u8>, numbers: &mut Numbers, words: &[&str]) {
 }
 
 /// An input may name any file: all but the lab's own and `/run`, which it gets anew, is read-only.
-fn confine(lab: &Lab) {
+fn confine(lab: &Lab<'_>) {
     let none = None::<&str>;
     let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-    mount(none, "/", none, read_only, none).unwrap();
-    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    lab.keep_mounts_of(|| mount(none, "/", none, read_only, none).unwrap());
+    lab.hide("/run");
     // The thread's own, since its mounts are.
     nix::unistd::chdir(&lab.path("bin")).unwrap();
 }

@@ -1,10 +1,11 @@
 //! CHECK finds every single thing that somebody changes after ADD.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::inside::run;
 use serde_json::json;
 
-use crate::call::{Call, interface, with};
-use crate::lab::{lab, run};
+use crate::call::{cni, interface, with};
+use crate::lab::lab;
 use crate::topology::{call, node};
 
 #[test]
@@ -74,9 +75,9 @@ fn of_an_interface() {
         ] {
             // The first free address is the same in each round.
             let _ = std::fs::remove_dir_all(lab.path("leases").join("net"));
-            let added = Call::new(lab, "ADD", "c", &configuration).ok();
+            let added = cni(lab, "ADD", "c", &configuration).ok();
             let name = added["interfaces"][0]["name"].as_str().unwrap().to_owned();
-            let check = Call::new(
+            let check = cni(
                 lab,
                 "CHECK",
                 "c",
@@ -97,7 +98,7 @@ fn of_an_interface() {
             }
             let message = check.fails(105);
             assert!(message.contains(holds), "{command}: {message}");
-            Call::new(lab, "DEL", "c", &configuration).ok();
+            cni(lab, "DEL", "c", &configuration).ok();
             for (netns, kind) in [(&netns, "container"), (&host, "host")] {
                 if run(netns, "ip link show").contains("br0") {
                     run(netns, "ip link delete dev br0");
@@ -117,9 +118,9 @@ fn of_the_result() {
         lab.netns("c");
         lab.netns("other");
         let configuration = interface(lab, "1.0.0");
-        let added = Call::new(lab, "ADD", "c", &configuration).ok();
+        let added = cni(lab, "ADD", "c", &configuration).ok();
         let check = |previous| {
-            Call::new(
+            cni(
                 lab,
                 "CHECK",
                 "c",
@@ -154,7 +155,7 @@ fn of_the_result() {
                 .fails(105)
                 .contains("not the network namespace")
         );
-        Call::new(lab, "DEL", "c", &configuration).ok();
+        cni(lab, "DEL", "c", &configuration).ok();
         assert!(check(added).fails(3).contains("nothing is known"));
     });
 }

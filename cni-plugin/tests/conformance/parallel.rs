@@ -2,9 +2,11 @@
 
 use std::thread;
 
+use pinwire_support::inside::{answers, links};
+use pinwire_support::wait::eventually;
 use serde_json::Value;
 
-use crate::lab::{Lab, answers, eventually, lab, links};
+use crate::lab::{Lab, lab};
 use crate::topology::{call, node};
 
 /// Pods of the ring.
@@ -28,7 +30,7 @@ fn annotations(position: usize) -> Value {
     )
 }
 
-fn all(lab: &Lab, verb: &str) {
+fn all(lab: &Lab<'_>, verb: &str) {
     thread::scope(|scope| {
         for position in 0..PODS {
             scope.spawn(move || call(lab, verb, &name(position), &annotations(position)).ok());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, interface, previous, with};
+use crate::call::{cni, interface, previous, with};
 use crate::lab::lab;
 
 #[test]
@@ -15,17 +15,17 @@ fn a_result_has_the_shape_of_its_version() {
                 "dns",
                 json!({"nameservers": ["10.77.0.1"]}),
             );
-            let result = Call::new(lab, "ADD", "c", &configuration).ok();
+            let result = cni(lab, "ADD", "c", &configuration).ok();
             check_shape(&result, version);
-            Call::new(lab, "DEL", "c", &configuration).ok();
+            cni(lab, "DEL", "c", &configuration).ok();
         }
         // Debian's host-local does not speak 1.1.0.
         let configuration = with(interface(lab, "1.1.0"), "ipam", Value::Null);
         let configuration = with(configuration, "ips", json!(["10.77.0.2/16", "fd77::2/64"]));
-        let result = Call::new(lab, "ADD", "c", &configuration).ok();
+        let result = cni(lab, "ADD", "c", &configuration).ok();
         assert_eq!(result["interfaces"][1]["mtu"], 1500);
         check_shape(&result, "1.1.0");
-        Call::new(lab, "DEL", "c", &configuration).ok();
+        cni(lab, "DEL", "c", &configuration).ok();
     });
 }
 
@@ -81,7 +81,7 @@ fn a_container_that_is_not_ours_passes_through() {
                 let shape = with(shape.clone(), "cniVersion", json!(version));
                 let configuration =
                     json!({"cniVersion": version, "name": "net", "prevResult": shape});
-                let call = Call::new(lab, "ADD", "c", &configuration);
+                let call = cni(lab, "ADD", "c", &configuration);
                 assert_eq!(call.ok(), shape);
                 call.clone().set("CNI_COMMAND", "DEL").ok();
                 if version >= "0.4.0" {
@@ -101,7 +101,7 @@ fn a_container_that_is_not_ours_passes_through() {
             (json!({"dns": 1}), 6),
         ] {
             let configuration = json!({"cniVersion": "1.0.0", "name": "net", "prevResult": shape});
-            Call::new(lab, "ADD", "c", &configuration).fails(code);
+            cni(lab, "ADD", "c", &configuration).fails(code);
         }
         lab.assert_same(&before, "afterwards");
     });
@@ -129,7 +129,7 @@ fn a_result_of_another_version_is_converted() {
             ),
         ] {
             let configuration = json!({"cniVersion": into, "name": "net", "prevResult": from});
-            assert_eq!(Call::new(lab, "ADD", "c", &configuration).ok(), expected);
+            assert_eq!(cni(lab, "ADD", "c", &configuration).ok(), expected);
         }
     });
 }

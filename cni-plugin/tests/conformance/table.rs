@@ -1,9 +1,10 @@
 //! The table: verbs, versions, environment and broken input, each with the code that it must give. A call that fails must
 //! leave everything as it was.
 
+use pinwire_support::call::Call;
 use serde_json::{Value, json};
 
-use crate::call::{Call, with};
+use crate::call::{cni, with};
 use crate::lab::{Lab, lab};
 
 pub(crate) const VERSIONS: [&str; 7] = [
@@ -34,12 +35,12 @@ pub(crate) fn plain(version: &str) -> Value {
     json!({"cniVersion": version, "name": "net", "type": "pinwire-cni"})
 }
 
-pub(crate) fn add(lab: &Lab, configuration: &Value) -> Call {
-    Call::new(lab, "ADD", "table", configuration)
+pub(crate) fn add(lab: &Lab<'_>, configuration: &Value) -> Call {
+    cni(lab, "ADD", "table", configuration)
 }
 
 /// Runs the rows, each on a fresh container.
-pub(crate) fn run(lab: &Lab, cases: Vec<Case>) {
+pub(crate) fn run(lab: &Lab<'_>, cases: Vec<Case>) {
     lab.netns("table");
     lab.script(
         "answers-all",
@@ -157,7 +158,7 @@ fn the_environment() {
             ("STATUS", &["CNI_PATH"]),
         ];
         for (verb, variables) in required {
-            let call = Call::new(lab, verb, "table", &plain("1.1.0"));
+            let call = cni(lab, verb, "table", &plain("1.1.0"));
             for variable in variables {
                 let name = format!("{verb} without {variable}");
                 cases.push(case(name, call.clone().unset(variable), 4, variable));
@@ -202,7 +203,7 @@ fn the_environment() {
             for verb in ["ADD", "CHECK"] {
                 let check = with(plain("1.0.0"), "prevResult", json!({}));
                 let configuration = if verb == "ADD" { plain("1.0.0") } else { check };
-                let call = Call::new(lab, verb, "table", &configuration).set("CNI_NETNS", netns);
+                let call = cni(lab, verb, "table", &configuration).set("CNI_NETNS", netns);
                 cases.push(case(format!("{verb} in {netns}"), call, 4, holds));
             }
         }

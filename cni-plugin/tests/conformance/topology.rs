@@ -1,10 +1,13 @@
 //! Topology mode: pods meet in any order, come back, and disagree.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::call::Call;
+use pinwire_support::inside::{answers, links, run};
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::call::{Call, previous, topology, with};
-use crate::lab::{Lab, answers, eventually, lab, links, run};
+use crate::call::{cni, previous, topology, with};
+use crate::lab::{Lab, lab};
 
 /// Annotations of a node.
 pub(crate) fn node(links: &str, forwarding: &str) -> Value {
@@ -17,10 +20,10 @@ pub(crate) fn node(links: &str, forwarding: &str) -> Value {
 }
 
 /// A call for a pod whose container has the pod's name.
-pub(crate) fn call(lab: &Lab, verb: &str, pod: &str, annotations: &Value) -> Call {
+pub(crate) fn call(lab: &Lab<'_>, verb: &str, pod: &str, annotations: &Value) -> Call {
     let arguments =
         format!("IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod};K8S_POD_UID=1");
-    Call::new(lab, verb, pod, &topology("1.0.0", annotations)).set("CNI_ARGS", &arguments)
+    cni(lab, verb, pod, &topology("1.0.0", annotations)).set("CNI_ARGS", &arguments)
 }
 
 /// Three nodes in a line; `b` forwards, and each end has a route, a neighbour or a rule that goes with its link.
@@ -71,7 +74,6 @@ fn pods_meet_in_every_order() {
         lab(move |lab| {
             let chain = chain();
             let netns = ["a", "b", "c"].map(|pod| lab.netns(pod));
-            let before = lab.snapshot();
             for position in order {
                 let (pod, annotations) = &chain[position];
                 call(lab, "ADD", pod, annotations).ok();
@@ -92,9 +94,7 @@ fn pods_meet_in_every_order() {
             for netns in &netns {
                 assert_eq!(links(netns), ["lo"]);
             }
-            let strip =
-                |snapshot: std::collections::BTreeMap<String, String>| snapshot["state"].clone();
-            assert_eq!(strip(lab.snapshot()), strip(before));
+            assert_eq!(lab.state_files(), [""; 0]);
         });
     }
 }
@@ -208,7 +208,7 @@ fn gc_and_sweep_know_pods() {
         let valid =
             json!([{"containerID": "a", "ifname": "eth0"}, {"containerID": "c", "ifname": "eth0"}]);
         let gc = |valid: Value| {
-            Call::new(
+            cni(
                 lab,
                 "GC",
                 "",

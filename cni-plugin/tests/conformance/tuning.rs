@@ -1,10 +1,11 @@
 //! Veths that are tuned: by the configuration, and by a link of a pod. Virtual functions are in `tests/vf`.
 
 use pinwire_wiring::setting::{Setting, apply};
+use pinwire_support::inside::links;
 use serde_json::json;
 
-use crate::call::{Call, with};
-use crate::lab::{lab, links};
+use crate::call::{cni, with};
+use crate::lab::lab;
 use crate::table::plain;
 use crate::topology::{call, node};
 
@@ -23,9 +24,9 @@ fn the_interface_that_a_runtime_asks_for_is_tuned() {
         let netns = lab.netns("c");
         let asked = json!({"channels": {"rx": 2, "tx": 2}, "offloads": {"gro": true}});
         let configuration = with(plain("1.1.0"), "tuning", asked);
-        let result = Call::new(lab, "ADD", "c", &configuration).ok();
+        let result = cni(lab, "ADD", "c", &configuration).ok();
         let check = with(configuration.clone(), "prevResult", result);
-        let check = Call::new(lab, "CHECK", "c", &check);
+        let check = cni(lab, "CHECK", "c", &check);
         check.ok();
         apply(&netns, &[change()]).unwrap();
         let error = check.fails(105);
@@ -33,7 +34,7 @@ fn the_interface_that_a_runtime_asks_for_is_tuned() {
             error.contains("has off instead of on as `tuning.offloads.rx-gro`"),
             "{error}"
         );
-        Call::new(lab, "DEL", "c", &configuration).ok();
+        cni(lab, "DEL", "c", &configuration).ok();
         assert_eq!(links(&netns), ["lo"]);
     });
 }
@@ -65,9 +66,9 @@ fn what_a_veth_does_not_have_is_refused() {
         ];
         for (tuning, message) in cases {
             let configuration = with(plain("1.1.0"), "tuning", tuning.clone());
-            let error = Call::new(lab, "ADD", "c", &configuration).fails(7);
+            let error = cni(lab, "ADD", "c", &configuration).fails(7);
             assert!(error.contains(message), "{tuning}: {error}");
-            Call::new(lab, "DEL", "c", &configuration).ok();
+            cni(lab, "DEL", "c", &configuration).ok();
         }
         assert_eq!(links(&netns), ["lo"]);
     });

@@ -4,7 +4,6 @@
 
 mod namespaces;
 mod planes;
-mod sandbox;
 mod setting_errors;
 mod settings;
 mod topology;

@@ -9,9 +9,9 @@ use pinwire_wiring::name::InterfaceName;
 use pinwire_wiring::observe::{ObservedLink, observe};
 use pinwire_wiring::setting::{Setting, apply, far_end, remove, settings, settle};
 use pinwire_wiring::wire::create_all;
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, sandbox};
 use crate::topology::{forwarding, links, topology, wire};
 
 /// The namespaces of a line of three nodes, wired up.
@@ -22,7 +22,7 @@ struct Line {
 }
 
 fn line(sandbox: &Sandbox) -> Line {
-    let [left, middle, right] = sandbox.nodes(["left", "middle", "right"]);
+    let [left, middle, right] = ["left", "middle", "right"].map(|node| sandbox.netns(node));
     create_all(&[
         wire(sandbox, "left:eth0", "middle:up"),
         wire(sandbox, "middle:down", "right:eth0"),
@@ -175,7 +175,6 @@ fn the_kernel_s_plane_routes_both_versions() {
             send((&line.right, "fd00:2::1"), (&line.left, "fd00:1::1")),
             0
         );
-        sandbox.remove(["left", "middle", "right"]);
     });
 }
 
@@ -201,7 +200,6 @@ fn the_mirror_joins_two_interfaces_until_it_is_removed() {
             assert!(errors.is_empty(), "{errors:?}");
         }
         assert_eq!(send((&line.left, "10.0.0.1"), (&line.right, "10.0.0.2")), 0);
-        sandbox.remove(["left", "middle", "right"]);
     });
 }
 
@@ -233,6 +231,5 @@ fn xdp_redirects_in_native_mode_to_far_ends_that_run_napi() {
         let errors = remove(&line.middle, &plan);
         assert!(errors.is_empty(), "{errors:?}");
         assert_eq!(found(&line.middle, "up").xdp, None);
-        sandbox.remove(["left", "middle", "right"]);
     });
 }

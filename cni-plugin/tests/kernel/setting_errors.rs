@@ -2,9 +2,11 @@
 
 use pinwire_wiring::annotation::Route;
 use pinwire_wiring::setting::{Setting, apply, remove, settings};
+use pinwire_support::error::chain;
+use pinwire_support::inside::ip;
+use pinwire_support::sandbox::sandbox;
 use serde_json::{Value, json};
 
-use crate::sandbox::{chain, ip, sandbox};
 use crate::settings::{one_link, pair};
 use crate::topology::{forwarding, no_forwarding};
 
@@ -38,7 +40,6 @@ fn errors_name_the_setting_and_carry_the_kernel_s_words() {
         );
         let found = with(json!({"sysctls": {"net.ipv4.ip_default_ttl": 999}}));
         assert!(found.contains("does not take `999`"), "{found}");
-        sandbox.remove(["a", "b"]);
     });
 }
 
@@ -71,6 +72,5 @@ fn removal_goes_on_after_errors_and_returns_them() {
             0,
             "the rest is gone"
         );
-        sandbox.remove(["a", "b"]);
     });
 }

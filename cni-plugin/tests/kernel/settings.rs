@@ -5,14 +5,16 @@ use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::observe::observe;
 use pinwire_wiring::setting::{Setting, apply, host_settings, missing, remove, settings};
 use pinwire_wiring::wire::{Wire, create};
+use pinwire_support::error::chain;
+use pinwire_support::inside::{ip, sysctl};
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, chain, ip, sandbox, sysctl};
 use crate::topology::{forwarding, links, no_forwarding, wire};
 
 /// Two nodes with a wire; the second end is up.
 pub(crate) fn pair(sandbox: &Sandbox) -> (Netns, Netns, Wire) {
-    let [a, b] = sandbox.nodes(["a", "b"]);
+    let [a, b] = ["a", "b"].map(|node| sandbox.netns(node));
     let wire = wire(sandbox, "a:eth0", "b:eth0");
     create(&wire).unwrap();
     let far = links(json!([{"interface": "eth0", "addresses": ["10.0.3.201/32"]}]));
@@ -82,14 +84,13 @@ fn an_alternative_name_belongs_to_one_link() {
             assert!(errors.is_empty(), "{errors:?}");
             assert!(!stands(name("eth0")));
         }
-        sandbox.remove(["a", "b"]);
     });
 }
 
 #[test]
 fn the_interfaces_of_a_group_come_up_together_and_no_others() {
     sandbox(|sandbox| {
-        let [a, _b] = sandbox.nodes(["a", "b"]);
+        let [a, _b] = ["a", "b"].map(|node| sandbox.netns(node));
         for (interface, group) in [("eth0", Some(77)), ("eth1", Some(77)), ("eth2", None)] {
             let mut wire = wire(
                 sandbox,
@@ -115,7 +116,6 @@ fn the_interfaces_of_a_group_come_up_together_and_no_others() {
             assert_eq!(remove(&a, &together).len(), 0);
             assert_eq!(up(), "");
         }
-        sandbox.remove(["a", "b"]);
     });
 }
 
@@ -140,7 +140,6 @@ fn addresses_routes_rules_and_neighbours_are_as_planned_and_twice_is_as_once() {
             0
         );
         assert_eq!(ip(&a, "rule show").as_array().unwrap().len(), 3);
-        sandbox.remove(["a", "b"]);
     });
 }
 
@@ -223,7 +222,6 @@ fn what_somebody_took_away_is_missing() {
         );
         ip(&a, "link set eth0 down");
         assert!(seen().contains(&"interface eth0 up".to_owned()));
-        sandbox.remove(["a", "b"]);
     });
 }
 
@@ -261,7 +259,6 @@ fn the_host_s_sysctls_do_not_reach_a_node_and_the_manifest_s_do() {
         apply(&a, &settings(&one_link(), &no_forwarding()).unwrap()).unwrap();
         assert_eq!(sysctl(&a, "net/ipv4/ip_forward"), "0");
         assert_eq!(sysctl(&a, "net/ipv6/conf/all/forwarding"), "0");
-        sandbox.remove(["a", "b"]);
     });
 }
 
@@ -269,7 +266,7 @@ fn the_host_s_sysctls_do_not_reach_a_node_and_the_manifest_s_do() {
 fn the_host_s_end_is_told_its_own_settings() {
     sandbox(|sandbox| {
         let host = Netns::current().unwrap();
-        sandbox.nodes(["a"]);
+        sandbox.netns("a");
         let wire = wire(sandbox, "a:eth0", "host:lab0");
         create(&wire).unwrap();
         let links = links(json!([
@@ -280,6 +277,5 @@ fn the_host_s_end_is_told_its_own_settings() {
         assert!(seen["flags"].to_string().contains("UP"));
         entry(&seen["addr_info"], "local", "10.0.0.1");
         entry(&seen["addr_info"], "local", "fd00::1");
-        sandbox.remove(["a"]);
     });
 }

@@ -1,17 +1,21 @@
 //! Short ways to write wires and links in tests.
 
-use pinwire_wiring::annotation::{Forwarding, Link};
 use pinwire_wiring::identity;
+use pinwire_wiring::annotation::{Forwarding, Link};
 use pinwire_wiring::identity::HOST;
 use pinwire_wiring::name::{InterfaceName, TopologyName};
 use pinwire_wiring::wire::{Place, Wire, WireEnd};
+use pinwire_support::sandbox::Sandbox;
 use serde_json::{Value, json};
-
-use crate::sandbox::Sandbox;
 
 /// The name of the tests' topology.
 pub(crate) fn topology() -> TopologyName {
     "kernel-test".parse().unwrap()
+}
+
+/// The place of a node.
+pub(crate) fn place(sandbox: &Sandbox, node: &str) -> Place {
+    Place::Netns(sandbox.netns_path(node))
 }
 
 /// A wire between two ends, each `NODE:INTERFACE` or `host:NAME`.
@@ -28,7 +32,7 @@ pub(crate) fn wire(sandbox: &Sandbox, one: &str, other: &str) -> Wire {
         place: if end.0 == HOST {
             Place::Host
         } else {
-            sandbox.place(end.0)
+            place(sandbox, end.0)
         },
         interface: end.1.clone(),
         mac: identity::mac(&topology(), end),

@@ -4,9 +4,10 @@ use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::setting::{Setting, apply};
 use pinwire_wiring::wire::{Wire, WireEnd, create, delete, detuned};
+use pinwire_support::inside::{ip, links};
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, ip, link_names, sandbox};
 use crate::topology::wire;
 
 fn tuning(value: Value) -> Tuning {
@@ -34,7 +35,7 @@ fn found(end: &WireEnd, value: Value) -> Option<(String, String)> {
 #[test]
 fn an_end_is_born_tuned_and_the_other_as_ever() {
     sandbox(|sandbox| {
-        let [a, b] = sandbox.nodes(["a", "b"]);
+        let [a, b] = ["a", "b"].map(|node| sandbox.netns(node));
         let asked =
             json!({"channels": {"rx": 2, "tx": 3}, "offloads": {"gro": true, "tso": false}});
         let wire = tuned(sandbox, asked);
@@ -63,14 +64,13 @@ fn an_end_is_born_tuned_and_the_other_as_ever() {
         let ever = json!({"channels": {"rx": 1, "tx": 1}, "offloads": {"gro": false, "tso": true}});
         assert_eq!(found(other, ever), None);
         assert!(delete(&wire).is_empty());
-        sandbox.remove(["a", "b"]);
     });
 }
 
 #[test]
 fn what_somebody_else_changed_is_found() {
     sandbox(|sandbox| {
-        let [a, _] = sandbox.nodes(["a", "b"]);
+        let [a, _] = ["a", "b"].map(|node| sandbox.netns(node));
         let wire = tuned(sandbox, json!({"offloads": {"gro": true}}));
         create(&wire).unwrap();
         let change = Setting::Offload {
@@ -90,14 +90,13 @@ fn what_somebody_else_changed_is_found() {
             None,
             "what is gone is not tuned otherwise"
         );
-        sandbox.remove(["a", "b"]);
     });
 }
 
 #[test]
 fn an_offload_that_is_none_is_named() {
     sandbox(|sandbox| {
-        let [a, _] = sandbox.nodes(["a", "b"]);
+        let [a, _] = ["a", "b"].map(|node| sandbox.netns(node));
         let wire = tuned(sandbox, json!({"offloads": {"rx-nothing": true}}));
         let error = create(&wire).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
@@ -106,7 +105,7 @@ fn an_offload_that_is_none_is_named() {
             "this kernel knows no offload `rx-nothing`: `ethtool -k eth0` lists them"
         );
         assert!(delete(&wire).is_empty());
-        assert_eq!(link_names(&a), ["lo"]);
+        assert_eq!(links(&a), ["lo"]);
         // What a veth lacks is a warning.
         let wire = tuned(sandbox, json!({"offloads": {"lro": true, "gro": true}}));
         create(&wire).unwrap();
@@ -115,6 +114,5 @@ fn an_offload_that_is_none_is_named() {
             None
         );
         assert!(delete(&wire).is_empty());
-        sandbox.remove(["a", "b"]);
     });
 }

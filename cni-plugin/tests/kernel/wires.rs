@@ -3,9 +3,11 @@
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::observe::observe;
 use pinwire_wiring::wire::{Wire, WireError, create, create_all, delete, delete_all};
+use pinwire_support::error::chain;
+use pinwire_support::inside::{ip, links};
+use pinwire_support::sandbox::sandbox;
 
-use crate::sandbox::{chain, ip, link_names, sandbox};
-use crate::topology::wire;
+use crate::topology::{place, wire};
 
 /// Fails unless an end is there as the wire says.
 fn assert_end(netns: &Netns, wire: &Wire, end: usize) {
@@ -29,7 +31,7 @@ fn assert_end(netns: &Netns, wire: &Wire, end: usize) {
 #[test]
 fn both_ends_are_born_in_place_with_everything_they_are_known_by() {
     sandbox(|sandbox| {
-        let [a, b] = sandbox.nodes(["a", "b"]);
+        let [a, b] = ["a", "b"].map(|node| sandbox.netns(node));
         let wire = wire(sandbox, "a:eth0", "b:eth0");
         create(&wire).unwrap();
         assert_end(&a, &wire, 0);
@@ -41,8 +43,7 @@ fn both_ends_are_born_in_place_with_everything_they_are_known_by() {
             (Some(right.index), Some(left.index))
         );
         assert!(delete(&wire).is_empty());
-        assert_eq!(link_names(&b), ["lo"]);
-        sandbox.remove(["a", "b"]);
+        assert_eq!(links(&b), ["lo"]);
     });
 }
 
@@ -50,7 +51,7 @@ fn both_ends_are_born_in_place_with_everything_they_are_known_by() {
 fn an_end_can_stay_with_the_host_and_a_name_of_the_host_is_not_in_the_way() {
     sandbox(|sandbox| {
         let host = Netns::current().unwrap();
-        let [a, b] = sandbox.nodes(["a", "b"]);
+        let [a, b] = ["a", "b"].map(|node| sandbox.netns(node));
         let wires = [
             wire(sandbox, "host:eth0", "a:up"),
             wire(sandbox, "a:eth0", "b:eth0"),
@@ -62,7 +63,6 @@ fn an_end_can_stay_with_the_host_and_a_name_of_the_host_is_not_in_the_way() {
         assert_end(&b, &wires[1], 1);
         assert!(delete_all(&wires).is_empty());
         assert!(delete_all(&wires).is_empty(), "gone already is no error");
-        sandbox.remove(["a", "b"]);
         assert!(
             delete_all(&wires).is_empty(),
             "nor are namespaces that are gone"
@@ -73,7 +73,7 @@ fn an_end_can_stay_with_the_host_and_a_name_of_the_host_is_not_in_the_way() {
 #[test]
 fn what_an_earlier_run_left_is_made_anew() {
     sandbox(|sandbox| {
-        let [a, b] = sandbox.nodes(["a", "b"]);
+        let [a, b] = ["a", "b"].map(|node| sandbox.netns(node));
         let wire = wire(sandbox, "a:eth0", "b:eth0");
         create(&wire).unwrap();
         let before = observe(&a).unwrap().link("eth0").unwrap().index;
@@ -112,8 +112,7 @@ fn what_an_earlier_run_left_is_made_anew() {
             ),
         );
         assert!(delete(&wire).is_empty());
-        assert_eq!(link_names(&a), ["lo"]);
-        sandbox.remove(["a", "b"]);
+        assert_eq!(links(&a), ["lo"]);
     });
 }
 
@@ -121,7 +120,7 @@ fn what_an_earlier_run_left_is_made_anew() {
 fn foreign_links_are_named_and_left_alone() {
     sandbox(|sandbox| {
         let host = Netns::current().unwrap();
-        let [a] = sandbox.nodes(["a"]);
+        let a = sandbox.netns("a");
         ip(&host, "link add lan0 type bridge");
         let wire = wire(sandbox, "a:eth0", "host:lan0");
         let error = create(&wire).unwrap_err();
@@ -132,14 +131,13 @@ fn foreign_links_are_named_and_left_alone() {
             chain(&error)
         );
         assert!(delete(&wire).is_empty());
-        assert_eq!(link_names(&host), ["lo", "lan0"]);
-        assert_eq!(link_names(&a), ["lo"], "the other end was not made either");
+        assert_eq!(links(&host), ["lan0", "lo"]);
+        assert_eq!(links(&a), ["lo"], "the other end was not made either");
         // A foreign link that has the name of an end that was never made.
         ip(&a, "link add eth0 type bridge");
         assert!(delete(&wire).is_empty());
-        assert_eq!(link_names(&a), ["lo", "eth0"]);
+        assert_eq!(links(&a), ["eth0", "lo"]);
         ip(&host, "link del lan0");
-        sandbox.remove(["a"]);
     });
 }
 
@@ -147,38 +145,36 @@ fn foreign_links_are_named_and_left_alone() {
 fn many_wires_of_the_host_go_in_one_request() {
     sandbox(|sandbox| {
         let host = Netns::current().unwrap();
-        let [a] = sandbox.nodes(["a"]);
+        let a = sandbox.netns("a");
         ip(&host, "link add other0 type bridge");
         let wires: Vec<Wire> = (0..80)
             .map(|number| wire(sandbox, &format!("host:h{number}"), &format!("a:n{number}")))
             .collect();
         create_all(&wires).unwrap();
-        assert_eq!(link_names(&a).len(), 81);
+        assert_eq!(links(&a).len(), 81);
         assert!(delete_all(&wires[..79]).is_empty());
-        assert_eq!(link_names(&host), ["lo", "other0", "h79"]);
+        assert_eq!(links(&host), ["h79", "lo", "other0"]);
         assert!(delete_all(&wires).is_empty());
-        assert_eq!(link_names(&host), ["lo", "other0"]);
+        assert_eq!(links(&host), ["lo", "other0"]);
         ip(&host, "link del other0");
-        sandbox.remove(["a"]);
     });
 }
 
 #[test]
 fn errors_name_both_ends_and_the_kernel_s_reason() {
     sandbox(|sandbox| {
-        sandbox.nodes(["a"]);
+        sandbox.netns("a");
         let mut wire = wire(sandbox, "a:eth0", "host:w0");
         wire.mtu = 70_000;
         let text = chain(&create(&wire).unwrap_err());
         assert!(text.contains("`eth0`") && text.contains("`w0`"), "{text}");
         assert!(text.contains("EINVAL"), "{text}");
         let mut gone = wire.clone();
-        gone.ends[0].place = sandbox.place("nowhere");
+        gone.ends[0].place = place(sandbox, "nowhere");
         let text = chain(&create(&gone).unwrap_err());
         assert!(
             text.contains("nowhere") && text.contains("No such file"),
             "{text}"
         );
-        sandbox.remove(["a"]);
     });
 }

@@ -1,10 +1,12 @@
 //! All that is asked for is there, as ip(8) sees it, and gone after DEL.
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::command::run;
+use pinwire_support::inside;
 use serde_json::{Value, json};
 
-use crate::call::{Call, all, configuration};
-use crate::machine::{Machine, functions, link, machine, tell};
+use crate::call::{all, cni, configuration};
+use crate::machine::{Machine, functions, link, machine};
 
 /// What the physical function says of a virtual one.
 pub(crate) fn attributes(machine: &Machine, index: usize) -> Value {
@@ -12,7 +14,7 @@ pub(crate) fn attributes(machine: &Machine, index: usize) -> Value {
 }
 
 fn link_inside(netns: &Netns, name: &str) -> Value {
-    let text = tell(netns, &format!("ip -d -j link show dev {name}"));
+    let text = inside::run(netns, &format!("ip -d -j link show dev {name}"));
     let mut links: Value = serde_json::from_str(&text).unwrap();
     links[0].take()
 }
@@ -23,7 +25,7 @@ fn every_attribute_is_seen_and_undone() {
         let netns = machine.netns("a");
         let function = &functions(0)[0];
         let device = function.address.to_string();
-        let result = Call::new(machine, "ADD", "a", &all(&device)).ok();
+        let result = cni(machine, "ADD", "a", &all(&device)).ok();
         let sandbox = machine.netns_path("a");
         assert_eq!(
             result["interfaces"],
@@ -46,11 +48,11 @@ fn every_attribute_is_seen_and_undone() {
         assert_eq!(inside["address"], "02:00:00:00:aa:01");
         assert_eq!(inside["mtu"], 1400);
         assert_eq!(inside["parentdev"], device.as_str());
-        assert!(tell(&netns, "ip address show net1").contains("10.9.0.2/24"));
-        Call::new(machine, "DEL", "a", &all(&device)).ok();
+        assert!(inside::run(&netns, "ip address show net1").contains("10.9.0.2/24"));
+        cni(machine, "DEL", "a", &all(&device)).ok();
         machine.assert_restored("DEL");
         // Again: nothing is wrong with that.
-        Call::new(machine, "DEL", "a", &all(&device)).ok();
+        cni(machine, "DEL", "a", &all(&device)).ok();
     });
 }
 
@@ -61,10 +63,10 @@ fn what_is_not_asked_for_stays_as_it_is() {
         let function = &functions(0)[1];
         let before = attributes(machine, 1);
         let configuration = configuration(&json!({"deviceID": function.address, "vlan": 0}));
-        let result = Call::new(machine, "ADD", "a", &configuration).ok();
+        let result = cni(machine, "ADD", "a", &configuration).ok();
         assert_eq!(attributes(machine, 1), before);
         assert_eq!(result["interfaces"][0]["mac"], before["address"]);
-        Call::new(machine, "DEL", "a", &configuration).ok();
+        cni(machine, "DEL", "a", &configuration).ok();
     });
 }
 
@@ -77,7 +79,7 @@ fn what_the_driver_does_not_support_is_a_warning_or_an_error() {
         let mut asked = configuration(&json!({
             "deviceID": device, "link_state": "enable", "trust": "on", "logFile": log,
         }));
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         // What comes after the link state in the kernel's order was told all the same.
         assert_eq!(attributes(machine, 2)["trust"], true);
         let text = std::fs::read_to_string(&log).unwrap();
@@ -85,10 +87,10 @@ fn what_the_driver_does_not_support_is_a_warning_or_an_error() {
             text.contains("WARN") && text.contains("link state enable"),
             "{text}"
         );
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         machine.assert_restored("DEL");
         asked["strict"] = true.into();
-        let error = Call::new(machine, "ADD", "a", &asked).fails(109);
+        let error = cni(machine, "ADD", "a", &asked).fails(109);
         assert!(
             error.contains("cannot set link state enable of virtual function 2 of")
                 && error.contains("EOPNOTSUPP"),
@@ -108,7 +110,7 @@ fn an_attribute_that_is_refused_is_named_and_all_is_undone() {
             "deviceID": device, "mac": "02:00:00:00:aa:03", "vlan": 7, "trust": "on",
             "min_tx_rate": 10, "max_tx_rate": 100,
         }));
-        let error = Call::new(machine, "ADD", "a", &asked).fails(109);
+        let error = cni(machine, "ADD", "a", &asked).fails(109);
         assert!(
             error.contains("cannot set rate 10 to 100 Mbit/s of virtual function 3"),
             "{error}"
@@ -124,9 +126,9 @@ fn a_physical_function_that_is_down_is_named() {
         machine.netns("a");
         let name = &machine.physical[1];
         let asked = configuration(&json!({"deviceID": functions(1)[0].address}));
-        crate::machine::run(&format!("ip link set {name} down"));
-        let error = Call::new(machine, "ADD", "a", &asked).fails(109);
-        crate::machine::run(&format!("ip link set {name} up"));
+        run(&format!("ip link set {name} down"));
+        let error = cni(machine, "ADD", "a", &asked).fails(109);
+        run(&format!("ip link set {name} up"));
         assert!(
             error.contains(&format!("run `ip link set {name} up`")),
             "{error}"
@@ -143,7 +145,7 @@ fn flags_of_the_interface() {
             "pools": {"all": {"physicalFunctions": [name], "indices": "4-5"}},
             "vf": {"pool": "all", "trust": true, "promiscuous": true, "allmulticast": true},
         }));
-        let result = Call::new(machine, "ADD", "a", &asked).ok();
+        let result = cni(machine, "ADD", "a", &asked).ok();
         assert_eq!(
             result["interfaces"][0]["pciID"],
             functions(0)[4].address.to_string()
@@ -153,6 +155,6 @@ fn flags_of_the_interface() {
             flags.contains("PROMISC") && flags.contains("ALLMULTI"),
             "{flags}"
         );
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
     });
 }

@@ -2,10 +2,13 @@
 
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::machine::Sysfs;
+use pinwire_support::call::Call;
+use pinwire_support::command::run;
+use pinwire_support::inside;
 use serde_json::Value;
 
-use crate::call::{Call, all};
-use crate::machine::{Machine, functions, machine, run, tell};
+use crate::call::{all, cni};
+use crate::machine::{Machine, functions, machine};
 
 /// A container with a virtual function, and the CHECK of it.
 struct Attached {
@@ -17,11 +20,11 @@ struct Attached {
 fn attach(machine: &Machine, asked: &Value) -> Attached {
     let netns = machine.netns("a");
     let mut check = asked.clone();
-    check["prevResult"] = Call::new(machine, "ADD", "a", asked).ok();
+    check["prevResult"] = cni(machine, "ADD", "a", asked).ok();
     let attached = Attached {
         netns,
         physical: machine.physical[0].clone(),
-        check: Call::new(machine, "CHECK", "a", &check),
+        check: cni(machine, "CHECK", "a", &check),
     };
     attached.check.ok();
     attached
@@ -76,16 +79,16 @@ fn attributes_and_interface() {
             ),
         ];
         for (change, back, message) in inside {
-            tell(&attached.netns, change);
+            inside::run(&attached.netns, change);
             let error = attached.check.fails(105);
             assert!(error.contains(message), "{change}: {error}");
-            tell(&attached.netns, back);
+            inside::run(&attached.netns, back);
             if change.ends_with("down") || change.contains("name") {
-                tell(&attached.netns, "ip link set net1 up");
+                inside::run(&attached.netns, "ip link set net1 up");
             }
             attached.check.ok();
         }
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
     });
 }
 
@@ -102,7 +105,7 @@ fn the_driver() {
             error.contains("has the driver vfio-pci instead of igbvf"),
             "{error}"
         );
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         Sysfs::default().unbind(function.address).unwrap();
         run("udevadm settle");
         machine.renew();

@@ -4,10 +4,11 @@ use pinwire_wiring::allocation::inventory;
 use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::machine::Sysfs;
+use pinwire_support::command::run;
 use serde_json::json;
 
-use crate::call::{Call, all};
-use crate::machine::{FUNCTIONS, functions, machine, run};
+use crate::call::{all, cni};
+use crate::machine::{FUNCTIONS, functions, machine};
 
 #[test]
 fn the_list_says_who_has_what() {
@@ -15,7 +16,7 @@ fn the_list_says_who_has_what() {
         machine.netns("a");
         let function = &functions(0)[0];
         let asked = all(&function.address.to_string());
-        Call::new(machine, "ADD", "a", &asked)
+        cni(machine, "ADD", "a", &asked)
             .set("CNI_ARGS", "K8S_POD_NAMESPACE=lab;K8S_POD_NAME=web")
             .ok();
         let (sysfs, state) = (Sysfs::default(), State::at(machine.path("state")));
@@ -43,7 +44,7 @@ fn the_list_says_who_has_what() {
         let bind = |driver| inventory::bind(&sysfs, &state, function.address, driver);
         let error = bind(Some(VFIO)).unwrap_err();
         assert!(error.to_string().contains(held), "{error}");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         run("modprobe vfio-pci");
         assert_eq!(bind(Some(VFIO)).unwrap().driver.as_deref(), Some(VFIO));
         assert_eq!(bind(None).unwrap().driver.as_deref(), Some("igbvf"));

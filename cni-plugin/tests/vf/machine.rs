@@ -1,15 +1,19 @@
 //! The lab machine: two physical functions with all their virtual functions, joined by a cable.
 
 use std::cell::RefCell;
-use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::time::Duration;
 
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::machine::{Sysfs, VirtualFunction};
+use pinwire_support::command::run;
+use pinwire_support::directory::Directory;
+use pinwire_support::inside::ip;
+use pinwire_support::snapshot::held;
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -24,7 +28,8 @@ static BROKEN: AtomicBool = AtomicBool::new(false);
 /// The machine, for one test at a time.
 pub(crate) struct Machine {
     _alone: MutexGuard<'static, ()>,
-    directory: TempDir,
+    directory: Directory,
+    _parent: TempDir,
     /// Interfaces of the physical functions.
     pub(crate) physical: [String; 2],
     before: RefCell<Value>,
@@ -43,13 +48,14 @@ pub(crate) fn machine(test: impl FnOnce(&Machine)) {
         reset();
     }
     let physical = physical();
+    let parent = TempDir::new_in("/run").unwrap();
     let machine = Machine {
         before: RefCell::new(snapshot(&physical)),
         _alone: alone,
-        directory: TempDir::new_in("/run").unwrap(),
+        directory: Directory::at(parent.path()),
+        _parent: parent,
         physical,
     };
-    fs::create_dir(machine.path("netns")).unwrap();
     test(&machine);
     machine.assert_clean();
 }
@@ -99,34 +105,9 @@ pub(crate) fn functions(card: usize) -> Vec<VirtualFunction> {
     sysfs.virtual_functions(address).unwrap()
 }
 
-/// Runs a command of words without spaces, which must succeed; its output.
-pub(crate) fn run(command: &str) -> String {
-    let mut words = command.split_whitespace();
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {error}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Fails unless a condition comes true within ten seconds.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..500 {
-        if condition() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("not true after ten seconds: {what}");
-}
-
 /// What ip(8) says of an interface of the host.
 pub(crate) fn link(name: &str) -> Value {
-    let text = run(&format!("ip -d -j link show dev {name}"));
-    let mut links: Value = serde_json::from_str(&text).unwrap();
-    links[0].take()
+    ip(&Netns::current().unwrap(), &format!("link show dev {name}"))[0].take()
 }
 
 /// All that is to be the same in the end: what the physical functions say of each virtual one, drivers and interfaces.
@@ -156,34 +137,21 @@ impl Drop for Machine {
             return;
         }
         BROKEN.store(true, Ordering::Relaxed);
-        for entry in fs::read_dir(self.path("netns")).into_iter().flatten() {
-            let path = entry.map(|entry| entry.path()).unwrap_or_default();
-            let _ = Netns::remove(&path);
+        for container in self.containers() {
+            let _ = Netns::remove(&self.netns_path(&container));
         }
     }
 }
 
+impl Deref for Machine {
+    type Target = Directory;
+
+    fn deref(&self) -> &Directory {
+        &self.directory
+    }
+}
+
 impl Machine {
-    /// A path below the test's directory.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Where the namespace of a container is mounted.
-    pub(crate) fn netns_path(&self, container: &str) -> PathBuf {
-        self.path("netns").join(container)
-    }
-
-    /// Makes the namespace of a container.
-    pub(crate) fn netns(&self, container: &str) -> Netns {
-        Netns::create(&self.netns_path(container)).unwrap()
-    }
-
-    /// Removes the namespace of a container.
-    pub(crate) fn remove(&self, container: &str) {
-        Netns::remove(&self.netns_path(container)).unwrap();
-    }
-
     /// Fails unless all virtual functions are as they were when the test began.
     pub(crate) fn assert_restored(&self, what: &str) {
         let (now, before) = (snapshot(&self.physical), self.before.borrow());
@@ -199,50 +167,14 @@ impl Machine {
         *self.before.borrow_mut() = snapshot(&self.physical);
     }
 
-    /// Files of state.
+    /// Records and locks, in whichever directory of state.
     pub(crate) fn state_files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let directories = fs::read_dir(self.path("state")).into_iter().flatten();
-        for directory in directories {
-            let entries = fs::read_dir(directory.unwrap().path());
-            files.extend(
-                entries
-                    .into_iter()
-                    .flatten()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        }
-        files
+        held(&self.path("state"))
     }
 
     fn assert_clean(&self) {
-        for entry in fs::read_dir(self.path("netns")).unwrap() {
-            let name = entry.unwrap().file_name();
-            self.remove(name.to_str().unwrap());
-        }
+        self.remove_all();
         self.assert_restored("at the end");
         assert_eq!(self.state_files(), [""; 0].map(Path::new));
     }
-}
-
-/// Runs a command inside a namespace; whether it succeeded, and its output.
-pub(crate) fn inside(netns: &Netns, command: &str) -> (bool, String) {
-    let mut words = command.split_whitespace();
-    let output = netns
-        .run(|| Command::new(words.next().unwrap()).args(words).output())
-        .unwrap()
-        .unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    (output.status.success(), text)
-}
-
-/// Runs a command inside a namespace, which must succeed.
-pub(crate) fn tell(netns: &Netns, command: &str) -> String {
-    let (success, text) = inside(netns, command);
-    assert!(success, "{command}: {text}");
-    text
 }

@@ -3,8 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::call::{Call, all};
-use crate::machine::{functions, machine, run};
+use pinwire_support::command::run;
+use pinwire_support::wait::eventually;
+
+use crate::call::{all, cni};
+use crate::machine::{functions, machine};
 
 /// Types of messages (linux/rtnetlink.h).
 const GETLINK: u16 = 18;
@@ -77,10 +80,10 @@ fn one_request_configures_and_two_read() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        crate::machine::eventually("the capture has begun", || {
+        eventually("the capture has begun", || {
             std::fs::metadata(&capture).is_ok_and(|file| file.len() >= 24)
         });
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         std::thread::sleep(Duration::from_secs(1));
         nix::sys::signal::kill(
             nix::unistd::Pid::from_raw(monitor.id().try_into().unwrap()),
@@ -100,6 +103,6 @@ fn one_request_configures_and_two_read() {
         let set = requests.iter().filter(|(kind, _)| *kind == SETLINK).count();
         // The MAC address, the attributes, and the move with all the rest.
         assert_eq!(set, 3, "{requests:?}");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
     });
 }

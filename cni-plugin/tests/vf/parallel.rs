@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use pinwire_support::call::{Reply, Started};
 use serde_json::{Value, json};
 
-use crate::call::{Call, Reply, configuration};
+use crate::call::{cni, configuration};
 use crate::machine::{FUNCTIONS, functions, machine};
 
 const ROUNDS: usize = 20;
@@ -27,22 +28,22 @@ fn all_virtual_functions_of_a_card_at_once() {
         let all = |verb: &str| -> Vec<Reply> {
             let calls = containers
                 .iter()
-                .map(|container| Call::new(machine, verb, container, &asked));
+                .map(|container| cni(machine, verb, container, &asked));
             let started: Vec<_> = calls.map(|call| call.start()).collect();
-            started.into_iter().map(Reply::of).collect()
+            started.into_iter().map(Started::wait).collect()
         };
         for round in 0..ROUNDS {
             let replies = all("ADD");
             let devices: HashSet<String> = replies
                 .iter()
                 .map(|reply| {
-                    assert!(reply.success, "round {round}: {reply:?}");
-                    reply.value["interfaces"][0]["pciID"].to_string()
+                    assert!(reply.code == Some(0), "round {round}: {reply:?}");
+                    reply.value()["interfaces"][0]["pciID"].to_string()
                 })
                 .collect();
             assert_eq!(devices.len(), FUNCTIONS as usize, "round {round}");
             for reply in all("DEL") {
-                assert!(reply.success, "round {round}: {reply:?}");
+                assert!(reply.code == Some(0), "round {round}: {reply:?}");
             }
             machine.assert_restored(&format!("round {round}"));
             assert_eq!(machine.state_files().len(), 0, "round {round}");
@@ -59,7 +60,7 @@ fn an_exhausted_pool_says_who_has_what() {
             "vf": {"pool": "two"},
         }));
         let add = |container: &str| {
-            Call::new(machine, "ADD", container, &asked).set(
+            cni(machine, "ADD", container, &asked).set(
                 "CNI_ARGS",
                 &format!("K8S_POD_NAMESPACE=lab;K8S_POD_NAME=pod-{container}"),
             )
@@ -79,15 +80,15 @@ fn an_exhausted_pool_says_who_has_what() {
         );
         // One that is named and held.
         let held = configuration(&json!({"deviceID": one}));
-        let error = Call::new(machine, "ADD", "c", &held).fails(11);
+        let error = cni(machine, "ADD", "c", &held).fails(11);
         assert!(
             error.contains("is held by `net1` of pod lab/pod-a"),
             "{error}"
         );
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         add("c").ok();
         for container in ["b", "c"] {
-            Call::new(machine, "DEL", container, &asked).ok();
+            cni(machine, "DEL", container, &asked).ok();
         }
     });
 }

@@ -3,10 +3,13 @@
 use std::process::{Command, Stdio};
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::command::run;
+use pinwire_support::inside;
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::call::{Call, all, configuration};
-use crate::machine::{Machine, eventually, functions, machine, run, tell};
+use crate::call::{all, cni, configuration};
+use crate::machine::{Machine, functions, machine};
 
 /// The variable that kills the executable at a step.
 const FAULT: &str = "PINWIRE_FAULT_STEP";
@@ -15,29 +18,29 @@ const FAULT: &str = "PINWIRE_FAULT_STEP";
 fn collect(machine: &Machine, configuration: &Value) {
     let mut configuration = configuration.clone();
     configuration["cni.dev/valid-attachments"] = json!([]);
-    Call::new(machine, "GC", "a", &configuration).ok();
+    cni(machine, "GC", "a", &configuration).ok();
 }
 
 #[test]
 fn killed_at_every_step_of_add() {
     machine(|machine| {
         let asked = all(&functions(0)[0].address.to_string());
-        let add = Call::new(machine, "ADD", "a", &asked);
+        let add = cni(machine, "ADD", "a", &asked);
         let mut steps = 0;
         loop {
             machine.netns("a");
             steps += 1;
             let reply = add.clone().set(FAULT, &steps.to_string()).run();
             if steps % 2 == 0 {
-                Call::new(machine, "DEL", "a", &asked).ok();
+                cni(machine, "DEL", "a", &asked).ok();
             } else {
                 collect(machine, &asked);
             }
             machine.assert_restored(&format!("killed at step {steps} of ADD"));
             assert_eq!(machine.state_files().len(), 0, "step {steps}");
             machine.remove("a");
-            if !reply.killed {
-                assert!(reply.success, "{reply:?}");
+            if reply.signal.is_none() {
+                assert!(reply.code == Some(0), "{reply:?}");
                 break;
             }
         }
@@ -54,19 +57,17 @@ fn killed_at_every_step_of_add_and_added_again() {
             steps += 1;
             // The runtime gives up on the container, and starts another one with the same virtual function.
             machine.netns("a");
-            let add = Call::new(machine, "ADD", "a", &asked);
-            killed = add.set(FAULT, &steps.to_string()).run().killed;
+            let add = cni(machine, "ADD", "a", &asked);
+            killed = add.set(FAULT, &steps.to_string()).run().signal.is_some();
             machine.remove("a");
             machine.netns("b");
-            Call::new(machine, "ADD", "b", &asked).ok();
+            cni(machine, "ADD", "b", &asked).ok();
             // The old container's DEL comes late, and touches nothing.
-            Call::new(machine, "DEL", "a", &asked)
-                .set("CNI_NETNS", "")
-                .ok();
+            cni(machine, "DEL", "a", &asked).set("CNI_NETNS", "").ok();
             let netns = Netns::open(&machine.netns_path("b")).unwrap();
-            assert!(tell(&netns, "ip -d link show net1").contains("02:00:00:00:aa:01"));
+            assert!(inside::run(&netns, "ip -d link show net1").contains("02:00:00:00:aa:01"));
             assert_eq!(crate::attributes::attributes(machine, 0)["trust"], true);
-            Call::new(machine, "DEL", "b", &asked).ok();
+            cni(machine, "DEL", "b", &asked).ok();
             machine.remove("b");
             machine.assert_restored(&format!("killed at step {steps} of ADD"));
         }
@@ -80,9 +81,9 @@ fn killed_at_every_step_of_del() {
         let mut steps = 0;
         loop {
             machine.netns("a");
-            Call::new(machine, "ADD", "a", &asked).ok();
+            cni(machine, "ADD", "a", &asked).ok();
             steps += 1;
-            let del = Call::new(machine, "DEL", "a", &asked);
+            let del = cni(machine, "DEL", "a", &asked);
             let reply = del.clone().set(FAULT, &steps.to_string()).run();
             if steps % 2 == 0 {
                 del.ok();
@@ -92,8 +93,8 @@ fn killed_at_every_step_of_del() {
             machine.assert_restored(&format!("killed at step {steps} of DEL"));
             assert_eq!(machine.state_files().len(), 0, "step {steps}");
             machine.remove("a");
-            if !reply.killed {
-                assert!(reply.success, "{reply:?}");
+            if reply.signal.is_none() {
+                assert!(reply.code == Some(0), "{reply:?}");
                 break;
             }
         }
@@ -108,15 +109,15 @@ fn the_namespace_dies_without_del() {
         let asked = all(&device);
         for empty in [true, false] {
             machine.netns("a");
-            Call::new(machine, "ADD", "a", &asked).ok();
+            cni(machine, "ADD", "a", &asked).ok();
             machine.remove("a");
-            let del = Call::new(machine, "DEL", "a", &asked);
+            let del = cni(machine, "DEL", "a", &asked);
             let del = if empty { del.set("CNI_NETNS", "") } else { del };
             del.ok();
             machine.assert_restored("DEL after the namespace");
         }
         machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         machine.remove("a");
         collect(machine, &asked);
         machine.assert_restored("GC after the namespace");
@@ -131,11 +132,11 @@ fn the_name_in_the_container_is_taken_on_the_host() {
         // The kernel gives it another name when the namespace dies; a DEL before that has to do so by itself.
         for dies in [true, false] {
             machine.netns("a");
-            Call::new(machine, "ADD", "a", &asked).ok();
+            cni(machine, "ADD", "a", &asked).ok();
             if dies {
                 machine.remove("a");
             }
-            Call::new(machine, "DEL", "a", &asked).ok();
+            cni(machine, "DEL", "a", &asked).ok();
             machine.assert_restored("DEL with a bridge of the name");
             if !dies {
                 machine.remove("a");
@@ -150,7 +151,7 @@ fn the_container_changes_its_interface() {
     machine(|machine| {
         let asked = all(&functions(0)[0].address.to_string());
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         for command in [
             "ip link set net1 down",
             "ip link set net1 name other",
@@ -160,9 +161,9 @@ fn the_container_changes_its_interface() {
             "ip link property add dev other altname mine",
             "ip link set other up",
         ] {
-            tell(&netns, command);
+            inside::run(&netns, command);
         }
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         machine.assert_restored("DEL of a changed interface");
     });
 }
@@ -179,12 +180,12 @@ fn an_interface_that_was_up_and_had_names_is_so_again() {
         let before = crate::machine::snapshot(&machine.physical);
         let netns = machine.netns("a");
         let asked = all(&function.address.to_string());
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         // The host has something of that name by now.
         run("ip link add uplink type bridge");
         drop(netns);
         run("ip link delete uplink");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         let after = crate::machine::snapshot(&machine.physical);
         assert!(before == after, "it was\n{before:#}\nand is\n{after:#}");
         run(&format!("ip link set {name} down mtu 1500"));
@@ -199,7 +200,7 @@ fn a_process_keeps_the_namespace_that_the_runtime_lost() {
     machine(|machine| {
         let asked = all(&functions(0)[0].address.to_string());
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         let mut sleeper = netns
             .run(|| {
                 Command::new("sleep")
@@ -211,7 +212,7 @@ fn a_process_keeps_the_namespace_that_the_runtime_lost() {
             .unwrap();
         drop(netns);
         machine.remove("a");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         machine.assert_restored("DEL with a process in the namespace");
         sleeper.kill().unwrap();
         sleeper.wait().unwrap();
@@ -223,23 +224,23 @@ fn a_container_whose_namespace_is_mounted_nowhere_keeps_its_own() {
     machine(|machine| {
         let asked = all(&functions(0)[0].address.to_string());
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         let sleeper = netns.run(|| Command::new("sleep").arg("600").spawn());
         let mut sleeper = sleeper.unwrap().unwrap();
         // The mount namespace of the next caller may not show where the first one mounted it.
         machine.remove("a");
         machine.netns("b");
-        let add = Call::new(machine, "ADD", "b", &asked);
+        let add = cni(machine, "ADD", "b", &asked);
         let error = add.fails(11);
         assert!(error.contains("held"), "{error}");
-        assert!(tell(&netns, "ip -d link show net1").contains("02:00:00:00:aa:01"));
+        assert!(inside::run(&netns, "ip -d link show net1").contains("02:00:00:00:aa:01"));
         sleeper.kill().unwrap();
         sleeper.wait().unwrap();
         drop(netns);
         add.ok();
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         assert_eq!(crate::attributes::attributes(machine, 0)["trust"], true);
-        Call::new(machine, "DEL", "b", &asked).ok();
+        cni(machine, "DEL", "b", &asked).ok();
     });
 }
 
@@ -249,10 +250,10 @@ fn a_namespace_that_nobody_can_enter_is_left_by_binding_the_driver_anew() {
         let function = &functions(0)[5];
         let asked = all(&function.address.to_string());
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         // Only this descriptor keeps it: neither a process nor a mount leads there.
         machine.remove("a");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         drop(netns);
         eventually("udev has named the new interface", || {
             run("udevadm settle");
@@ -274,11 +275,14 @@ fn a_call_is_killed_while_it_binds_the_driver_anew() {
         while !unbound {
             steps += 1;
             let netns = machine.netns("a");
-            Call::new(machine, "ADD", "a", &asked).ok();
+            cni(machine, "ADD", "a", &asked).ok();
             machine.remove("a");
-            let del = Call::new(machine, "DEL", "a", &asked);
+            let del = cni(machine, "DEL", "a", &asked);
             let reply = del.clone().set(FAULT, &steps.to_string()).run();
-            assert!(reply.killed, "no step without a driver: {reply:?}");
+            assert!(
+                reply.signal.is_some(),
+                "no step without a driver: {reply:?}"
+            );
             unbound = functions(0)[5].driver.is_none();
             del.ok();
             drop(netns);
@@ -300,10 +304,10 @@ fn virtual_functions_that_were_disabled_meanwhile_are_no_error() {
         let function = &functions(1)[0];
         let asked = configuration(&json!({"deviceID": function.address}));
         machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         let sysfs = pinwire_wiring::machine::Sysfs::default();
         sysfs.free(function.physical).unwrap();
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         assert_eq!(machine.state_files().len(), 0);
         // The new ones have MAC addresses of their own.
         machine.renew();

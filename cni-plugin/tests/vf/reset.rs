@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pinwire_wiring::machine::PciAddress;
+use pinwire_support::command::run;
+use pinwire_support::inside;
 use serde_json::{Value, json};
 
-use crate::call::{Call, all};
-use crate::machine::{Machine, functions, machine, run, snapshot, tell};
+use crate::call::{all, cni};
+use crate::machine::{Machine, functions, machine, snapshot};
 
 /// A configuration of a virtual function that is reset.
 fn asked(device: PciAddress) -> Value {
@@ -60,10 +62,10 @@ fn a_virtual_function_is_reset_when_it_is_given_back() {
         let index = || functions(0)[0].interface.as_ref().unwrap().index;
         let first = index();
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked(device)).ok();
-        tell(&netns, "ip link set net1 address 02:00:00:00:bb:01");
-        tell(&netns, "ip link set net1 mtu 1280");
-        Call::new(machine, "DEL", "a", &asked(device)).ok();
+        cni(machine, "ADD", "a", &asked(device)).ok();
+        inside::run(&netns, "ip link set net1 address 02:00:00:00:bb:01");
+        inside::run(&netns, "ip link set net1 mtu 1280");
+        cni(machine, "DEL", "a", &asked(device)).ok();
         assert_restored(machine, &before, "DEL");
         assert_ne!(index(), first, "{name} is a new interface");
         assert_eq!(
@@ -74,9 +76,9 @@ fn a_virtual_function_is_reset_when_it_is_given_back() {
         drop(netns);
         machine.remove("a");
         machine.netns("b");
-        Call::new(machine, "ADD", "b", &asked(device)).ok();
+        cni(machine, "ADD", "b", &asked(device)).ok();
         machine.remove("b");
-        Call::new(machine, "DEL", "b", &asked(device)).ok();
+        cni(machine, "DEL", "b", &asked(device)).ok();
         assert_restored(machine, &before, "DEL after the namespace");
     });
 }
@@ -91,13 +93,14 @@ fn killed_at_every_step_of_a_reset() {
         while killed {
             steps += 1;
             machine.netns("a");
-            Call::new(machine, "ADD", "a", &asked(device)).ok();
-            let del = Call::new(machine, "DEL", "a", &asked(device));
+            cni(machine, "ADD", "a", &asked(device)).ok();
+            let del = cni(machine, "DEL", "a", &asked(device));
             killed = del
                 .clone()
                 .set("PINWIRE_FAULT_STEP", &steps.to_string())
                 .run()
-                .killed;
+                .signal
+                .is_some();
             del.ok();
             assert_restored(machine, &before, &format!("killed at step {steps} of DEL"));
             assert_eq!(

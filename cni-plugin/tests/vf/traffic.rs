@@ -5,10 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use pinwire_wiring::kernel::netns::Netns;
+use pinwire_support::command::run;
+use pinwire_support::inside;
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::call::{Call, configuration};
-use crate::machine::{Machine, eventually, functions, inside, machine, run, tell};
+use crate::call::{cni, configuration};
+use crate::machine::{Machine, functions, machine};
 use crate::wire::{attach, line};
 
 /// A capture of frames of one MAC address on an interface.
@@ -71,9 +74,9 @@ fn a_wire_is_heard_by_nobody_else() {
             Capture::start(machine, &fourth, "up", &filter),
         ];
         // A broadcast with a foreign source, which a wire lets pass.
-        tell(&first, "ip link set dev down address 02:00:00:00:ee:01");
+        inside::run(&first, "ip link set dev down address 02:00:00:00:ee:01");
         for _ in 0..5 {
-            inside(&first, "ping -c1 -W1 -q -b 10.0.1.255");
+            inside::attempt(&first, "ping -c1 -W1 -q -b 10.0.1.255");
         }
         std::thread::sleep(Duration::from_secs(1));
         assert!(heard.stop() > 0, "the wire itself carries nothing");
@@ -81,7 +84,7 @@ fn a_wire_is_heard_by_nobody_else() {
             assert_eq!(other.stop(), 0, "another wire has heard it");
         }
         for (name, asked) in &nodes {
-            Call::new(machine, "DEL", name, asked).ok();
+            cni(machine, "DEL", name, asked).ok();
         }
     });
 }
@@ -115,25 +118,25 @@ fn forge(machine: &Machine, more: &Value) -> Forgery {
     let names = ["sender", "receiver"];
     let [sender, receiver] = names.map(|name| machine.netns(name));
     for (card, name) in names.into_iter().enumerate() {
-        Call::new(machine, "ADD", name, &pair(card, more)).ok();
+        cni(machine, "ADD", name, &pair(card, more)).ok();
     }
     let guarded = guards(0) & 1 == 1;
-    tell(&sender, "ping -c1 -W5 -q 10.8.0.2");
+    inside::run(&sender, "ping -c1 -W5 -q 10.8.0.2");
     let heard = Capture::start(machine, &receiver, "net1", &["ether", "src", FORGED]);
     // A macvlan sends from an address of its own.
-    tell(
+    inside::run(
         &sender,
         &format!("ip link add forged link net1 address {FORGED} type macvlan mode bridge"),
     );
-    tell(&sender, "ip address add 10.8.0.3/24 dev forged");
-    tell(&sender, "ip link set forged up");
+    inside::run(&sender, "ip address add 10.8.0.3/24 dev forged");
+    inside::run(&sender, "ip link set forged up");
     for _ in 0..5 {
-        inside(&sender, "ping -c1 -W1 -q -b -I forged 10.8.0.255");
+        inside::attempt(&sender, "ping -c1 -W1 -q -b -I forged 10.8.0.255");
     }
     std::thread::sleep(Duration::from_secs(1));
     let passed = heard.stop() > 0;
     for (card, name) in names.into_iter().enumerate() {
-        Call::new(machine, "DEL", name, &pair(card, more)).ok();
+        cni(machine, "DEL", name, &pair(card, more)).ok();
     }
     drop((sender, receiver));
     for name in names {

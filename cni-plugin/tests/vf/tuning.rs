@@ -5,10 +5,12 @@ use std::fs;
 
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::machine::{PciAddress, Sysfs};
+use pinwire_support::command::run;
+use pinwire_support::inside;
 use serde_json::{Value, json};
 
-use crate::call::{Call, configuration};
-use crate::machine::{Machine, functions, machine, run, tell};
+use crate::call::{cni, configuration};
+use crate::machine::{Machine, functions, machine};
 
 /// A configuration of the first virtual function, tuned in every way that igbvf knows.
 fn asked() -> Value {
@@ -64,7 +66,7 @@ fn tuned(test: impl FnOnce(&Machine)) {
 
 fn assert_tuned(netns: &Netns, name: &str) {
     let function = functions(0)[0].address;
-    let text = told(|command| tell(netns, command), name);
+    let text = told(|command| inside::run(netns, command), name);
     let current = text.split("Current hardware settings:").nth(1).unwrap();
     let lines: Vec<String> = current
         .lines()
@@ -97,7 +99,7 @@ fn all_that_the_driver_knows_is_set_and_restored() {
     tuned(|machine| {
         let netns = machine.netns("a");
         let before = snapshot();
-        Call::new(machine, "ADD", "a", &asked()).ok();
+        cni(machine, "ADD", "a", &asked()).ok();
         assert_tuned(&netns, "net1");
         // What the application makes of it goes, too, whether it was asked for or not.
         for command in [
@@ -108,15 +110,15 @@ fn all_that_the_driver_knows_is_set_and_restored() {
             "ethtool -K other gro on tso on gso off sg off",
             "ip link set other up",
         ] {
-            tell(&netns, command);
+            inside::run(&netns, command);
         }
-        Call::new(machine, "DEL", "a", &asked()).ok();
+        cni(machine, "DEL", "a", &asked()).ok();
         assert_eq!(snapshot(), before);
         drop(netns);
         machine.remove("a");
         // The namespace dies without DEL.
         machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked()).ok();
+        cni(machine, "ADD", "a", &asked()).ok();
         machine.remove("a");
         collect(machine);
         assert_eq!(snapshot(), before);
@@ -127,7 +129,7 @@ fn all_that_the_driver_knows_is_set_and_restored() {
 fn collect(machine: &Machine) {
     let mut all = asked();
     all["cni.dev/valid-attachments"] = json!([]);
-    Call::new(machine, "GC", "a", &all).ok();
+    cni(machine, "GC", "a", &all).ok();
 }
 
 #[test]
@@ -140,13 +142,14 @@ fn killed_at_every_step_of_tuning() {
                 steps += 1;
                 machine.netns("a");
                 if verb == "DEL" {
-                    Call::new(machine, "ADD", "a", &asked()).ok();
+                    cni(machine, "ADD", "a", &asked()).ok();
                 }
-                let call = Call::new(machine, verb, "a", &asked());
+                let call = cni(machine, verb, "a", &asked());
                 killed = call
                     .set("PINWIRE_FAULT_STEP", &steps.to_string())
                     .run()
-                    .killed;
+                    .signal
+                    .is_some();
                 collect(machine);
                 let what = format!("killed at step {steps} of {verb}");
                 assert_eq!(snapshot(), before, "{what}");
@@ -163,8 +166,8 @@ fn check_finds_each_difference() {
     tuned(|machine| {
         let netns = machine.netns("a");
         let mut check = asked();
-        check["prevResult"] = Call::new(machine, "ADD", "a", &asked()).ok();
-        let check = Call::new(machine, "CHECK", "a", &check);
+        check["prevResult"] = cni(machine, "ADD", "a", &asked()).ok();
+        let check = cni(machine, "CHECK", "a", &check);
         check.ok();
         let cases = [
             (
@@ -184,10 +187,10 @@ fn check_finds_each_difference() {
             ),
         ];
         for (change, back, message) in cases {
-            tell(&netns, &format!("ethtool {change}"));
+            inside::run(&netns, &format!("ethtool {change}"));
             let error = check.fails(105);
             assert!(error.contains(message), "{change}: {error}");
-            tell(&netns, &format!("ethtool {back}"));
+            inside::run(&netns, &format!("ethtool {back}"));
             check.ok();
         }
         let interrupt = *affinities(functions(0)[0].address).keys().next().unwrap();
@@ -201,7 +204,7 @@ fn check_finds_each_difference() {
         );
         fs::write(&path, "1").unwrap();
         check.ok();
-        Call::new(machine, "DEL", "a", &asked()).ok();
+        cni(machine, "DEL", "a", &asked()).ok();
     });
 }
 
@@ -217,15 +220,15 @@ fn what_the_driver_does_not_know_is_a_warning_or_an_error() {
         asked["tuning"]["offloads"]["lro"] = json!(true);
         let keys = ["channels.combined", "coalescing.txUsecs", "offloads.lro"];
         let mut check = asked.clone();
-        check["prevResult"] = Call::new(machine, "ADD", "a", &asked).ok();
+        check["prevResult"] = cni(machine, "ADD", "a", &asked).ok();
         let text = fs::read_to_string(&log).unwrap();
         for key in keys {
             assert!(text.contains(&format!("tuning.{key}")), "{key}: {text}");
         }
-        Call::new(machine, "CHECK", "a", &check).ok();
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "CHECK", "a", &check).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         asked["strict"] = true.into();
-        let error = Call::new(machine, "ADD", "a", &asked).fails(109);
+        let error = cni(machine, "ADD", "a", &asked).fails(109);
         let all = "does not support `tuning.channels.combined`, `tuning.coalescing.txUsecs`, `tuning.offloads.lro`";
         assert!(error.contains(all), "{error}");
         assert_eq!(machine.state_files().len(), 0);
@@ -274,7 +277,7 @@ fn what_cannot_be_is_named_before_anything_changes() {
         for (tuning, code, message) in cases {
             let mut asked = asked();
             asked["tuning"] = tuning.clone();
-            let error = Call::new(machine, "ADD", "a", &asked).fails(code);
+            let error = cni(machine, "ADD", "a", &asked).fails(code);
             assert!(error.contains(message), "{tuning}: {error}");
             machine.assert_restored(&tuning.to_string());
             assert_eq!(machine.state_files().len(), 0, "{tuning}");
@@ -289,8 +292,8 @@ fn a_link_of_a_pod_is_tuned() {
             coalescing: {rxUsecs: 60}, offloads: {gro: false, tso: false, rxChecksum: false}, interrupts: '1'}}";
         let asked = crate::wire::pod(machine, "a", links);
         let netns = machine.netns("a");
-        Call::new(machine, "ADD", "a", &asked).ok();
+        cni(machine, "ADD", "a", &asked).ok();
         assert_tuned(&netns, "x");
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
     });
 }

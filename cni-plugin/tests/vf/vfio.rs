@@ -5,11 +5,12 @@ use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::machine::Sysfs;
 use pinwire_wiring::vf::vfio_device;
+use pinwire_support::command::run;
 use serde_json::json;
 
 use crate::attributes::attributes;
-use crate::call::{Call, configuration};
-use crate::machine::{Machine, functions, link, machine, run, snapshot};
+use crate::call::{cni, configuration};
+use crate::machine::{Machine, functions, link, machine, snapshot};
 use crate::wire::{attach, pod};
 
 #[test]
@@ -26,7 +27,7 @@ fn a_function_of_vfio_is_told_all_but_has_no_interface() {
         let asked = configuration(&json!({
             "deviceID": address, "vlan": 9, "mac": "02:00:00:00:aa:06", "spoofchk": "off",
         }));
-        let result = Call::new(machine, "ADD", "a", &asked).ok();
+        let result = cni(machine, "ADD", "a", &asked).ok();
         assert_eq!(
             result["interfaces"][0],
             json!({
@@ -44,11 +45,11 @@ fn a_function_of_vfio_is_told_all_but_has_no_interface() {
         assert_eq!(seen["address"], "02:00:00:00:aa:06", "{seen}");
         let mut check = asked.clone();
         check["prevResult"] = result;
-        let check = Call::new(machine, "CHECK", "a", &check);
+        let check = cni(machine, "CHECK", "a", &check);
         check.ok();
         run(&format!("ip link set {} vf 6 vlan 10", machine.physical[0]));
         check.fails(105);
-        Call::new(machine, "DEL", "a", &asked).ok();
+        cni(machine, "DEL", "a", &asked).ok();
         assert_eq!(attributes(machine, 6), before);
         let function = sysfs.unbind(address).unwrap();
         assert_eq!(function.driver.as_deref(), Some("igbvf"));
@@ -102,7 +103,7 @@ fn a_wire_that_a_process_drives_at_one_end() {
                 assert_eq!(told["address"], interface["mac"], "{order:?}: {told:#}");
             }
             for (name, asked) in &nodes {
-                Call::new(machine, "DEL", name, asked).ok();
+                cni(machine, "DEL", name, asked).ok();
                 machine.remove(name);
             }
             assert_eq!(snapshot(&machine.physical), before, "{order:?}");
@@ -156,13 +157,13 @@ fn what_a_driven_link_cannot_be() {
             ),
         ] {
             let asked = pod(machine, "a", &links);
-            let error = Call::new(machine, "ADD", "a", &asked).fails(code);
+            let error = cni(machine, "ADD", "a", &asked).fails(code);
             assert!(error.contains(expected), "{name}: {error}");
         }
         let mut asked = pod(machine, "a", &format!("- {{interface: x, {pool}}}}}"));
         asked["runtimeConfig"]["io.kubernetes.cri.pod-annotations"]["pinwire.dev/forwarding"] =
             "routes: [{to: 10.9.0.0/24, interface: x}]".into();
-        let error = Call::new(machine, "ADD", "a", &asked).fails(104);
+        let error = cni(machine, "ADD", "a", &asked).fails(104);
         assert!(
             error.contains("is named in `pinwire.dev/forwarding`"),
             "{error}"
@@ -183,9 +184,9 @@ fn ends_that_disagree_about_their_drivers() {
         machine.netns("a");
         machine.netns("b");
         let one = pod(machine, "a", &link("x", "b:y", ""));
-        Call::new(machine, "ADD", "a", &one).ok();
+        cni(machine, "ADD", "a", &one).ok();
         let other = pod(machine, "b", &link("y", "a:x", ", driver: vfio-pci"));
-        let error = Call::new(machine, "ADD", "b", &other).fails(103);
+        let error = cni(machine, "ADD", "b", &other).fails(103);
         assert!(
             error.contains("vf.peerDriver and vf.driver none and vfio-pci"),
             "{error}"
@@ -194,11 +195,11 @@ fn ends_that_disagree_about_their_drivers() {
         let asked = configuration(&json!({
             "deviceID": functions(0)[5].address, "vf": {"driver": "vfio-pci"},
         }));
-        let error = Call::new(machine, "ADD", "b", &asked).fails(109);
+        let error = cni(machine, "ADD", "b", &asked).fails(109);
         assert!(
             error.contains("has the driver `igbvf` instead of the driver `vfio-pci`"),
             "{error}"
         );
-        Call::new(machine, "DEL", "a", &one).ok();
+        cni(machine, "DEL", "a", &one).ok();
     });
 }

@@ -1,10 +1,11 @@
 //! Wires of topologies over the cable: pods in any order, one VLAN a wire, the same index at both ends.
 
+use pinwire_support::inside;
 use serde_json::{Value, json};
 
 use crate::attributes::attributes;
-use crate::call::{Call, configuration};
-use crate::machine::{Machine, functions, inside, link, machine, tell};
+use crate::call::{cni, configuration};
+use crate::machine::{Machine, functions, link, machine};
 
 /// The nodes of a line, `h1` to `hN`, over the cable.
 pub(crate) fn line(machine: &Machine, count: usize) -> Vec<(String, Value)> {
@@ -47,11 +48,11 @@ pub(crate) fn pod(machine: &Machine, name: &str, links: &str) -> Value {
 /// Attaches a pod in a namespace of its own.
 pub(crate) fn attach(machine: &Machine, (name, asked): &(String, Value)) -> Value {
     machine.netns(name);
-    Call::new(machine, "ADD", name, asked).ok()
+    cni(machine, "ADD", name, asked).ok()
 }
 
 fn detach(machine: &Machine, (name, asked): &(String, Value)) {
-    Call::new(machine, "DEL", name, asked).ok();
+    cni(machine, "DEL", name, asked).ok();
     machine.remove(name);
 }
 
@@ -63,13 +64,11 @@ fn a_line_in_any_order() {
             for position in order {
                 attach(machine, &nodes[position]);
             }
-            let first =
-                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
-            let third =
-                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
-            tell(&first, "ping -c1 -W5 -q 10.0.1.2");
-            tell(&third, "ping -c1 -W5 -q 10.0.3.2");
-            tell(&third, "ping -c1 -W5 -q 10.0.2.1");
+            let first = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
+            let third = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
+            inside::run(&first, "ping -c1 -W5 -q 10.0.1.2");
+            inside::run(&third, "ping -c1 -W5 -q 10.0.3.2");
+            inside::run(&third, "ping -c1 -W5 -q 10.0.2.1");
             // Both ends of a wire have the same index and VLAN, and no other wire has.
             let vlans = |card: usize| {
                 let list = link(&machine.physical[card])["vfinfo_list"].clone();
@@ -132,7 +131,7 @@ fn a_pod_that_comes_back_has_the_same_virtual_function() {
         let index = 0;
         let single = configuration(&json!({"deviceID": functions(1)[index].address}));
         machine.netns("stranger");
-        let error = Call::new(machine, "ADD", "stranger", &single).fails(11);
+        let error = cni(machine, "ADD", "stranger", &single).fails(11);
         assert!(
             error.contains("is held by h2:up, the other end of `down` of pod"),
             "{error}"
@@ -140,7 +139,7 @@ fn a_pod_that_comes_back_has_the_same_virtual_function() {
         let after = attach(machine, &nodes[1]);
         assert_eq!(before["interfaces"], after["interfaces"]);
         let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h2")).unwrap();
-        tell(&netns, "ping -c1 -W5 -q 10.0.1.1");
+        inside::run(&netns, "ping -c1 -W5 -q 10.0.1.1");
         drop(netns);
         for node in &nodes {
             detach(machine, node);
@@ -157,28 +156,25 @@ fn killed_while_a_node_is_attached() {
         let mut steps = 1;
         loop {
             machine.netns(name);
-            let add = Call::new(machine, "ADD", name, asked);
+            let add = cni(machine, "ADD", name, asked);
             let reply = add.set("PINWIRE_FAULT_STEP", &steps.to_string()).run();
             machine.remove(name);
             // The runtime starts the pod anew, in another namespace, and deletes what it had before later.
             machine.netns("again");
-            let again = Call::new(machine, "ADD", "again", asked);
+            let again = cni(machine, "ADD", "again", asked);
             let result = again.ok();
             assert_eq!(
                 result["interfaces"].as_array().unwrap().len(),
                 2,
                 "step {steps}"
             );
-            Call::new(machine, "DEL", name, asked)
-                .set("CNI_NETNS", "")
-                .ok();
-            let netns =
-                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
-            tell(&netns, "ping -c1 -W5 -q 10.0.1.1");
+            cni(machine, "DEL", name, asked).set("CNI_NETNS", "").ok();
+            let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
+            inside::run(&netns, "ping -c1 -W5 -q 10.0.1.1");
             drop(netns);
-            Call::new(machine, "DEL", "again", asked).ok();
+            cni(machine, "DEL", "again", asked).ok();
             machine.remove("again");
-            if !reply.killed {
+            if reply.signal.is_none() {
                 break;
             }
             // Each step of one virtual function was killed in `recovery`.
@@ -212,7 +208,7 @@ fn within_one_physical_function() {
             assert_eq!(seen["vlan_list"][0]["vlan"], 200, "{seen}");
         }
         let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("a")).unwrap();
-        assert!(inside(&netns, "ip link show x").0);
+        assert!(inside::attempt(&netns, "ip link show x").0);
         drop(netns);
         for node in &nodes {
             detach(machine, node);
@@ -231,12 +227,12 @@ fn ends_that_disagree() {
         machine.netns("a");
         machine.netns("b");
         let one = pod(machine, "a", &link("x", "b:y", ", index: 3"));
-        Call::new(machine, "ADD", "a", &one).ok();
+        cni(machine, "ADD", "a", &one).ok();
         let other = pod(machine, "b", &link("y", "a:x", ", index: 4"));
-        let error = Call::new(machine, "ADD", "b", &other).fails(103);
+        let error = cni(machine, "ADD", "b", &other).fails(103);
         assert!(error.contains("vf.index 3 and 4"), "{error}");
         let other = pod(machine, "b", &link("y", "a:x", ", index: 3"));
-        let result = Call::new(machine, "ADD", "b", &other).ok();
+        let result = cni(machine, "ADD", "b", &other).ok();
         assert_eq!(
             result["interfaces"][0]["pciID"],
             functions(1)[3].address.to_string()
@@ -244,13 +240,13 @@ fn ends_that_disagree() {
         // A wire's VLAN is nobody else's.
         let third = pod(machine, "c", &link("z", "d:z", ", vlan: 4"));
         machine.netns("c");
-        let error = Call::new(machine, "ADD", "c", &third).fails(109);
+        let error = cni(machine, "ADD", "c", &third).fails(109);
         assert!(
             error.contains("VLAN 4 on the pool `cable` is taken by"),
             "{error}"
         );
         for (container, asked) in [("a", &one), ("b", &other)] {
-            Call::new(machine, "DEL", container, asked).ok();
+            cni(machine, "DEL", container, asked).ok();
         }
     });
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::fd::AsRawFd;
 
 use pinwire_shim::workload::{User, Workload};
+use pinwire_support::error::chain;
+use pinwire_support::wait::eventually;
 
 use super::node::{Topology, shell};
 
@@ -98,7 +100,7 @@ fn added_and_dropped_capabilities_count() {
     };
     let error = topology.start("three", unknown).unwrap_err();
     assert!(
-        super::node::chain(&error).contains("`NET_ADMIM` is not a capability"),
+        chain(&error).contains("`NET_ADMIM` is not a capability"),
         "{error:?}"
     );
     topology.finish(&[]);
@@ -220,7 +222,7 @@ fn signals_have_their_default_actions() {
             .to_vec(),
     );
     let started = topology.zygote().start(&request).unwrap();
-    super::node::wait_until("cat ends", || {
+    eventually("cat ends", || {
         started.state() != pinwire_shim::process::State::Running
     });
     let output = topology.log("c");
@@ -262,7 +264,7 @@ fn a_device_that_is_given_can_be_opened_and_no_other() {
         ..Workload::default()
     };
     let error = topology.start("missing", missing).unwrap_err();
-    let error = super::node::chain(&error);
+    let error = chain(&error);
     assert!(
         error.contains("the device /dev/none of the host (stat)"),
         "{error}"
@@ -282,7 +284,7 @@ fn memory_can_be_locked_where_that_is_asked_for() {
     let own = status(&fs::read_to_string("/proc/self/status").unwrap(), "CapEff");
     let started = topology.start("c", workload(true));
     if u64::from_str_radix(&own, 16).unwrap() >> 24 & 1 == 0 {
-        let error = super::node::chain(&started.unwrap_err());
+        let error = chain(&started.unwrap_err());
         assert!(
             error.contains("takes the capability SYS_RESOURCE"),
             "{error}"
@@ -290,7 +292,7 @@ fn memory_can_be_locked_where_that_is_asked_for() {
         return topology.finish(&[]);
     }
     let started = started.unwrap();
-    super::node::wait_until("the limits are printed", || {
+    eventually("the limits are printed", || {
         topology.log("c").contains("Seccomp")
     });
     let output = topology.log("c");

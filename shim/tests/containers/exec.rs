@@ -6,9 +6,11 @@ use std::process::Stdio;
 
 use pinwire_shim::exec::{ExecError, ExecRequest, exec};
 use pinwire_shim::workload::{User, Workload};
+use pinwire_support::error::chain;
+use pinwire_support::wait::eventually;
 
 use super::confinement::status;
-use super::node::{Topology, chain, wait_until};
+use super::node::Topology;
 use super::part::{output, spawn};
 
 super::tests![
@@ -187,7 +189,7 @@ fn signals_are_passed_on() {
         .len();
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_until("the command ends", || {
+    eventually("the command ends", || {
         topology
             .cgroup
             .child("c")

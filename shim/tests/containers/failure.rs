@@ -8,9 +8,11 @@ use std::time::Duration;
 use pinwire_shim::cgroup::Cgroup;
 use pinwire_shim::workload::{HostPath, Mount, MountSource, Workload};
 use pinwire_shim::zygote::{StartRequest, Zygote, ZygoteError};
+use pinwire_support::error::chain;
+use pinwire_support::wait::eventually;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 
-use super::node::{Topology, at, chain, wait_until};
+use super::node::{Topology, at};
 
 super::tests![
     a_failed_start_leaves_nothing,
@@ -185,7 +187,7 @@ fn commands_killed_at_any_moment_leave_nothing() {
         group.kill(Duration::from_secs(5)).unwrap();
         group.remove().unwrap();
         fs::remove_dir_all(&directory).unwrap();
-        wait_until("all processes have ended, the zygote among them", || {
+        eventually("all processes have ended, the zygote among them", || {
             matches!(
                 rustix::process::wait(WaitOptions::NOHANG),
                 Err(rustix::io::Errno::CHILD)

@@ -3,16 +3,19 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sched::{CloneFlags, unshare};
+use nix::mount::{MsFlags, mount};
 use pinwire_shim::cgroup::Cgroup;
 use pinwire_shim::exec::ExecRequest;
 use pinwire_shim::process::State;
 use pinwire_shim::stop::{Target, stop};
 use pinwire_shim::workload::{ImageConfig, Workload};
 use pinwire_shim::zygote::{StartRequest, Started, Zygote, ZygoteError};
-use rustix::mount::MountPropagationFlags;
+use pinwire_support::error::chain;
+use pinwire_support::sandbox;
+use pinwire_support::snapshot::mounts;
+use pinwire_support::wait::eventually;
 use rustix::process::WaitOptions;
 use tempfile::TempDir;
 
@@ -28,34 +31,38 @@ pub(crate) const GROUP_NAMESPACE: &str = "0::/";
 
 /// Cuts this process off the host, and has it inherit orphans so that it can wait for them.
 pub(crate) fn isolate() {
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).unwrap();
-    rustix::mount::mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .unwrap();
+    sandbox::isolate();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
 }
 
-/// Takes the hierarchies of control groups of one type, `cgroup` or `cgroup2`, away from this process. False where nothing
-/// would be left.
-pub(crate) fn hide_hierarchies(kind: &str) -> bool {
-    let mounts = mounts();
+/// Where a type of hierarchy is mounted that the host has none of.
+pub(crate) const HIERARCHY: &str = "/mnt/hierarchy";
+
+/// Leaves this process one type of hierarchies of control groups, `cgroup` or `cgroup2`. Where the host has none of it, one is
+/// mounted: version 2 has no need of controllers here, and that of devices is version 1's on every host.
+pub(crate) fn leave_hierarchies(kind: &str) {
     let of = |wanted: &str| {
-        let lines = mounts
-            .lines()
-            .filter(|line| line.contains(&format!(" - {wanted} ")));
-        lines
-            .map(|line| line.split(' ').nth(4).unwrap())
-            .collect::<Vec<_>>()
+        let wanted = format!(" - {wanted} ");
+        let mounts = mounts().into_iter();
+        let mounts = mounts.filter(|line| line.contains(&wanted));
+        let points = mounts.map(|line| line.split(' ').nth(4).unwrap().to_owned());
+        points.collect::<Vec<_>>()
     };
-    if of("cgroup").is_empty() || of("cgroup2").is_empty() {
-        return false;
+    if of(kind).is_empty() {
+        sandbox::hide("/mnt");
+        let options = (kind == "cgroup").then_some("devices");
+        fs::create_dir(HIERARCHY).unwrap();
+        let (kind, flags) = (Some(kind), MsFlags::empty());
+        mount(kind, HIERARCHY, kind, flags, options).unwrap();
     }
-    for path in of(kind) {
+    let other = if kind == "cgroup" {
+        "cgroup2"
+    } else {
+        "cgroup"
+    };
+    for path in of(other) {
         rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH).unwrap();
     }
-    true
 }
 
 /// A topology of its own for each test.
@@ -63,7 +70,7 @@ pub(crate) struct Topology {
     pub(crate) directory: TempDir,
     pub(crate) cgroup: Cgroup,
     zygote: Option<Zygote>,
-    mounts: String,
+    mounts: Vec<String>,
 }
 
 impl Topology {
@@ -152,7 +159,7 @@ impl Topology {
             .unwrap_or_else(|error| {
                 panic!("{}", chain(&error));
             });
-        wait_until(script, || started.state() != State::Running);
+        eventually(script, || started.state() != State::Running);
         self.log(id)
     }
 
@@ -203,7 +210,7 @@ impl Topology {
         self.cgroup.remove().unwrap();
         assert!(!self.cgroup.exists());
         // Not ECHILD would be a process that was started and never ended.
-        wait_until("all processes have ended", || {
+        eventually("all processes have ended", || {
             matches!(
                 rustix::process::wait(WaitOptions::NOHANG),
                 Err(rustix::io::Errno::CHILD)
@@ -223,26 +230,8 @@ impl Drop for Topology {
     }
 }
 
-fn mounts() -> String {
-    fs::read_to_string("/proc/self/mountinfo").unwrap()
-}
-
 pub(crate) fn shell(script: &str) -> Vec<String> {
     ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
-}
-
-pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within 10 s: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// An error with all its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A path below the test's directory.

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use pinwire_shim::exec::{ExecRequest, exec};
+use pinwire_support::error::chain;
 use serde::{Deserialize, Serialize};
 
-use super::node::{Topology, chain};
+use super::node::Topology;
 
 /// A test's name with this prefix is a request that another process of a test plays.
 pub(crate) const PART: &str = "exec:";

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use pinwire_shim::process::State;
 use pinwire_shim::workload::{HostPath, Mount, MountSource, Resources, Workload};
+use pinwire_support::error::chain;
+use pinwire_support::wait::eventually;
 
-use super::node::{Topology, at, chain, shell, wait_until};
+use super::node::{Topology, at, shell};
 
 super::tests![
     the_memory_limit_is_enforced_and_counted,
@@ -30,7 +32,7 @@ fn the_memory_limit_is_enforced_and_counted() {
         ..Workload::default()
     };
     let started = topology.start("c", workload).unwrap();
-    wait_until("the large allocation", || {
+    eventually("the large allocation", || {
         topology.log("c").contains("large")
     });
     assert_eq!(topology.log("c"), "small 0\nlarge 137\n");
@@ -54,7 +56,7 @@ fn cpu_and_process_limits_are_enforced() {
         ..Workload::default()
     };
     let fork = topology.start("fork", workload).unwrap();
-    wait_until("the limit of processes", || {
+    eventually("the limit of processes", || {
         topology.log("fork").contains("can't fork")
     });
     assert!(topology.cgroup.child("fork").unwrap().usage().pids.unwrap() <= 4);
@@ -65,7 +67,7 @@ fn cpu_and_process_limits_are_enforced() {
     };
     let busy = topology.start("busy", workload).unwrap();
     let group = topology.cgroup.child("busy").unwrap();
-    wait_until("the processor is throttled", || {
+    eventually("the processor is throttled", || {
         group.usage().throttled_periods.unwrap() > 2
     });
     assert!(group.usage().cpu_microseconds.unwrap() > 0);
@@ -185,7 +187,7 @@ fn layers_lie_upon_each_other() {
         .zygote()
         .start(&request)
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
-    wait_until("the script", || started.state() != State::Running);
+    eventually("the script", || started.state() != State::Running);
     assert_eq!(topology.log("c"), "99\n100\n");
     topology.finish(&[]);
 }
@@ -206,7 +208,7 @@ fn command_environment_and_directory_are_given() {
         .zygote()
         .start(&request)
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
-    wait_until("the script", || started.state() != State::Running);
+    eventually("the script", || started.state() != State::Running);
     let output = topology.log("c");
     assert!(
         output.starts_with("/made/on/demand\nimage pod pod\n"),

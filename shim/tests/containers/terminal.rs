@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 
 use pinwire_shim::workload::Workload;
+use pinwire_support::wait::eventually;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use super::node::{Topology, wait_until};
+use super::node::Topology;
 use super::part::{output, spawn};
 
 super::tests![
@@ -94,7 +95,7 @@ fn a_terminal_of_ones_own_is_made_raw_and_restored() {
 
 fn read_until(terminal: &OwnedFd, text: &mut String, end: &str) {
     let mut file = File::from(terminal.as_fd().try_clone_to_owned().unwrap());
-    wait_until(end, || {
+    eventually(end, || {
         let mut buffer = [0; 1024];
         let count = file.read(&mut buffer).unwrap();
         text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());

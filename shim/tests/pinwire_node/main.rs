@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use pinwire_support::skip::is_root;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pinwire-node");
 
@@ -27,19 +28,6 @@ fn code(arguments: &[&str]) -> Option<i32> {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Whether to go on: loudly not, without root; a failure where tests must run.
-fn is_root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    assert!(
-        root || std::env::var_os("CI").is_none(),
-        "these tests need root"
-    );
-    if !root {
-        eprintln!("skipped: these tests need root");
-    }
-    root
 }
 
 /// Runs a script as a child of init, which is process 1 of a PID namespace of its own, in a network namespace with a

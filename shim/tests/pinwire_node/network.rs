@@ -1,6 +1,8 @@
 //! The tools that speak to other nodes, over the loopback interface of a namespace of their own.
 
-use super::{in_namespaces, is_root, text};
+use pinwire_support::skip::is_root;
+
+use super::{in_namespaces, text};
 
 #[test]
 fn ping_over_both_protocols() {

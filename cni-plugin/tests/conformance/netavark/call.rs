@@ -1,139 +1,22 @@
-//! One call of the driver, as podman and netavark make it.
+//! Calls of the driver, as podman and netavark make them, and what they hand to it.
 
-use std::io::Write;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
-
+use pinwire_support::call::Call;
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
 
-/// The executable.
-const PLUGIN: &str = env!("CARGO_BIN_EXE_pinwire-cni");
-
-/// A call that is put together.
-#[derive(Clone)]
-pub(crate) struct Call {
-    name: String,
-    arguments: Vec<String>,
-    environment: Vec<(String, String)>,
-    input: Vec<u8>,
+/// A call under the driver's name.
+pub(crate) fn driver(lab: &Lab<'_>, arguments: &[&str], input: &Value) -> Call {
+    Call::new(env!("CARGO_BIN_EXE_pinwire-cni"), input)
+        .named("/usr/local/lib/netavark/pinwire")
+        .arguments(arguments)
+        .set("PINWIRE_CNI_STATE", &lab.state().display().to_string())
 }
 
-/// What a call resulted in.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    /// Exit code; `None` if a signal ended it.
-    pub(crate) code: Option<i32>,
-    /// The signal that ended it.
-    pub(crate) signal: Option<i32>,
-    /// Standard output.
-    pub(crate) output: String,
-    /// Standard error.
-    pub(crate) notes: String,
-}
-
-impl Call {
-    /// A call under the driver's name.
-    pub(crate) fn new(lab: &Lab, arguments: &[&str], input: &Value) -> Self {
-        let call = Self {
-            name: "/usr/local/lib/netavark/pinwire".to_owned(),
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-            environment: Vec::new(),
-            input: input.to_string().into_bytes(),
-        };
-        call.set("PINWIRE_CNI_STATE", &lab.state().display().to_string())
-    }
-
-    /// A setup or teardown of a container.
-    pub(crate) fn of(lab: &Lab, verb: &str, container: &str, input: &Value) -> Self {
-        let netns = lab.netns_path(container).display().to_string();
-        Self::new(lab, &[verb, &netns], input)
-    }
-
-    /// Sets the name under which the executable is started.
-    #[must_use]
-    pub(crate) fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
-
-    /// Sets a variable.
-    #[must_use]
-    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Replaces standard input.
-    #[must_use]
-    pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.input = input.into();
-        self
-    }
-
-    /// Replaces the arguments.
-    #[must_use]
-    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
-        self.arguments = arguments.iter().map(ToString::to_string).collect();
-        self
-    }
-
-    /// Makes the call.
-    pub(crate) fn run(&self) -> Reply {
-        let mut command = Command::new(PLUGIN);
-        command.arg0(&self.name).args(&self.arguments);
-        command.env_remove("CNI_COMMAND");
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = self.input.clone();
-        // It may end before it has read all.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        let notes = String::from_utf8(output.stderr).unwrap();
-        assert!(!notes.contains("panicked"), "{notes}");
-        Reply {
-            code: output.status.code(),
-            signal: output.status.signal(),
-            output: String::from_utf8(output.stdout).unwrap(),
-            notes,
-        }
-    }
-
-    /// Makes the call, which must succeed; what it printed.
-    pub(crate) fn ok(&self) -> Value {
-        let reply = self.run();
-        assert_eq!(reply.code, Some(0), "{:?}: {reply:?}", self.arguments);
-        reply.value()
-    }
-
-    /// Makes the call, which must fail; its message.
-    pub(crate) fn fails(&self) -> String {
-        self.run().error()
-    }
-}
-
-impl Reply {
-    /// What was printed; `null` if nothing was.
-    pub(crate) fn value(&self) -> Value {
-        if self.output.is_empty() {
-            return Value::Null;
-        }
-        serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The message of the error that was printed: podman refuses all other keys.
-    pub(crate) fn error(&self) -> String {
-        assert_eq!(self.code, Some(1), "{self:?}");
-        let error = self.value();
-        let message = error["error"].as_str().unwrap_or_else(|| panic!("{error}"));
-        assert!(!message.is_empty());
-        assert_eq!(error, json!({"error": message}));
-        message.to_owned()
-    }
+/// A setup or teardown of a container.
+pub(crate) fn driver_for(lab: &Lab<'_>, verb: &str, container: &str, input: &Value) -> Call {
+    let netns = lab.netns_path(container).display().to_string();
+    driver(lab, &[verb, &netns], input)
 }
 
 /// A network of two subnets, as podman hands it to `create`.

@@ -1,16 +1,18 @@
 //! Containers in networks: what they get, whom they reach, what is left.
 
+use pinwire_wiring::wire;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::observe::observe;
-use pinwire_wiring::wire;
+use pinwire_support::inside::{answers, links, run};
+use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
-use super::call::{Call, exec, network, with};
-use crate::lab::{Lab, answers, eventually, lab, links, run};
+use super::call::{driver, driver_for, exec, network, with};
+use crate::lab::{Lab, lab};
 use crate::masquerade::uplink;
 
-fn created(lab: &Lab, network: &Value) -> Value {
-    Call::new(lab, &["create"], network).ok()
+fn created(lab: &Lab<'_>, network: &Value) -> Value {
+    driver(lab, &["create"], network).ok()
 }
 
 #[test]
@@ -21,8 +23,8 @@ fn containers_reach_each_other_and_the_host() {
         run(&host, "ip link set lo up");
         let [one, two] = ["one", "two"].map(|container| lab.netns(container));
         let inputs = [exec("one", &network, 2), exec("two", &network, 3)];
-        let status = Call::of(lab, "setup", "one", &inputs[0]).ok();
-        Call::of(lab, "setup", "two", &inputs[1]).ok();
+        let status = driver_for(lab, "setup", "one", &inputs[0]).ok();
+        driver_for(lab, "setup", "two", &inputs[1]).ok();
         let found = observe(&one).unwrap();
         let link = found.link("eth0").unwrap();
         let expected = json!({
@@ -42,11 +44,11 @@ fn containers_reach_each_other_and_the_host() {
             assert!(answers(&one, address), "{address}");
         }
         assert!(answers(&two, "10.1.0.2") && answers(&host, "fd1::3"));
-        let message = Call::of(lab, "setup", "one", &inputs[0]).fails();
+        let message = driver_for(lab, "setup", "one", &inputs[0]).refused();
         assert!(message.contains("exists already"), "{message}");
         assert!(answers(&two, "10.1.0.2"), "a second setup takes nothing");
         for (container, input) in ["one", "two"].into_iter().zip(&inputs) {
-            let reply = Call::of(lab, "teardown", container, input).run();
+            let reply = driver_for(lab, "teardown", container, input).run();
             assert_eq!((reply.code, reply.output.as_str()), (Some(0), ""));
         }
         assert_eq!([links(&one), links(&two)], [["lo"], ["lo"]]);
@@ -64,10 +66,10 @@ fn a_container_overrides_its_network() {
             routes.trim().to_owned()
         };
         let plain = exec("c", &network, 2);
-        Call::of(lab, "setup", "c", &plain).ok();
+        driver_for(lab, "setup", "c", &plain).ok();
         assert_eq!(observe(&netns).unwrap().link("eth0").unwrap().mtu, 1400);
         assert_eq!(defaults(), "");
-        Call::of(lab, "teardown", "c", &plain).ok();
+        driver_for(lab, "teardown", "c", &plain).ok();
         let options = json!({"mtu": "1300", "no_default_route": "0", "metric": "7"});
         let own = with(plain, "network_options/options", options);
         let own = with(
@@ -76,7 +78,7 @@ fn a_container_overrides_its_network() {
             json!("02:00:00:00:00:77"),
         );
         let own = with(own, "network_options/interface_name", json!("data0"));
-        let status = Call::of(lab, "setup", "c", &own).ok();
+        let status = driver_for(lab, "setup", "c", &own).ok();
         assert_eq!(
             status["interfaces"]["data0"]["mac_address"],
             "02:00:00:00:00:77"
@@ -88,7 +90,7 @@ fn a_container_overrides_its_network() {
             (1300, "02:00:00:00:00:77")
         );
         assert_eq!(defaults(), "default via 10.1.0.1 dev data0 metric 7");
-        Call::of(lab, "teardown", "c", &own).ok();
+        driver_for(lab, "teardown", "c", &own).ok();
     });
 }
 
@@ -100,7 +102,7 @@ fn an_internal_network_and_routes() {
         let internal = created(lab, &with(internal, "routes", route));
         let [one, two] = ["one", "two"].map(|container| lab.netns(container));
         for (container, host) in [("one", 2), ("two", 3)] {
-            Call::of(lab, "setup", container, &exec(container, &internal, host)).ok();
+            driver_for(lab, "setup", container, &exec(container, &internal, host)).ok();
         }
         assert!(answers(&one, "10.1.0.3") && answers(&two, "fd1::2"));
         for family in ["-4", "-6"] {
@@ -110,7 +112,7 @@ fn an_internal_network_and_routes() {
         let found = run(&one, "ip route show 192.0.2.0/24");
         assert_eq!(found.trim(), "192.0.2.0/24 via 10.1.0.1 dev eth0 metric 9");
         for container in ["one", "two"] {
-            Call::of(lab, "teardown", container, &exec(container, &internal, 2)).ok();
+            driver_for(lab, "teardown", container, &exec(container, &internal, 2)).ok();
         }
     });
 }
@@ -131,10 +133,10 @@ fn two_networks_in_one_container() {
             )
         });
         for input in &inputs {
-            Call::of(lab, "setup", "c", input).ok();
+            driver_for(lab, "setup", "c", input).ok();
         }
         let far = exec("other", &networks[1], 3);
-        Call::of(lab, "setup", "other", &far).ok();
+        driver_for(lab, "setup", "other", &far).ok();
         let found = run(&netns, "ip route show default");
         let lines: Vec<&str> = found.lines().map(str::trim).collect();
         assert_eq!(
@@ -148,7 +150,7 @@ fn two_networks_in_one_container() {
         for address in ["10.1.0.1", "10.2.0.1", "10.2.0.3", "fd2::3"] {
             assert!(answers(&netns, address), "{address}");
         }
-        Call::of(lab, "teardown", "c", &inputs[0]).ok();
+        driver_for(lab, "teardown", "c", &inputs[0]).ok();
         assert_eq!(links(&netns), ["eth1", "lo"]);
         assert!(answers(&other, "10.2.0.2"));
         // A metric that is asked for twice is an error, which leaves nothing.
@@ -160,11 +162,11 @@ fn two_networks_in_one_container() {
             )
         };
         let before = lab.snapshot();
-        let message = Call::of(lab, "setup", "c", &asked(0, "101")).fails();
+        let message = driver_for(lab, "setup", "c", &asked(0, "101")).refused();
         assert!(message.contains("route to 0.0.0.0/0"), "{message}");
         lab.assert_same(&before, "the second metric");
-        Call::of(lab, "teardown", "c", &inputs[1]).ok();
-        Call::of(lab, "teardown", "other", &far).ok();
+        driver_for(lab, "teardown", "c", &inputs[1]).ok();
+        driver_for(lab, "teardown", "other", &far).ok();
     });
 }
 
@@ -176,12 +178,12 @@ fn interfaces_without_addresses() {
         let bare = created(lab, &with(bare, "ipam_options/driver", json!("none")));
         let netns = lab.netns("c");
         let input = exec("c", &bare, 2);
-        let status = Call::of(lab, "setup", "c", &input).ok();
+        let status = driver_for(lab, "setup", "c", &input).ok();
         assert_eq!(status["interfaces"]["eth0"]["subnets"], json!([]));
         let found = observe(&netns).unwrap();
         let link = found.link("eth0").unwrap();
         assert!(link.up && !found.addresses_of(link).any(|net| net.addr().is_ipv4()));
-        Call::of(lab, "teardown", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &input).ok();
     });
 }
 
@@ -208,12 +210,12 @@ fn what_leaves_the_host_is_masqueraded_if_asked() {
             "network_options/options",
             json!({"masquerade": "false"}),
         );
-        Call::of(lab, "setup", "c", &own).ok();
+        driver_for(lab, "setup", "c", &own).ok();
         assert!(!answers(&c, "192.0.2.2"));
-        Call::of(lab, "teardown", "c", &own).ok();
-        Call::of(lab, "setup", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &own).ok();
+        driver_for(lab, "setup", "c", &input).ok();
         eventually("it is masqueraded", || answers(&c, "192.0.2.2"));
-        Call::of(lab, "teardown", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &input).ok();
         assert!(wire::delete(&uplink).is_empty());
     });
 }
@@ -223,14 +225,14 @@ fn ports_are_not_published_and_that_is_said() {
     lab(|lab| {
         lab.netns("c");
         let input = exec("c", &created(lab, &network("net", 1)), 2);
-        let quiet = Call::of(lab, "setup", "c", &input).run();
+        let quiet = driver_for(lab, "setup", "c", &input).run();
         assert_eq!(quiet.notes, "");
-        Call::of(lab, "teardown", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &input).ok();
         let port = json!([{"host_port": 8080, "container_port": 80, "protocol": "tcp", "range": 1, "host_ip": ""}]);
         let input = with(input, "port_mappings", port);
-        let reply = Call::of(lab, "setup", "c", &input).run();
+        let reply = driver_for(lab, "setup", "c", &input).run();
         assert_eq!(reply.code, Some(0));
         assert!(reply.notes.contains("publishes no ports"), "{reply:?}");
-        Call::of(lab, "teardown", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &input).ok();
     });
 }

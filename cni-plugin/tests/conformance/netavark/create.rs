@@ -1,12 +1,13 @@
 //! `create`: what it accepts, what it fills in, what it refuses.
 
+use pinwire_support::call::Call;
 use serde_json::{Value, json};
 
-use super::call::{Call, network, with};
+use super::call::{driver, network, with};
 use crate::lab::{Lab, lab};
 
-fn create(lab: &Lab, network: &Value) -> Call {
-    Call::new(lab, &["create"], network)
+fn create(lab: &Lab<'_>, network: &Value) -> Call {
+    driver(lab, &["create"], network)
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn a_network_that_cannot_be_is_refused() {
         ];
         for (key, value, holds) in rows {
             let given = with(network("net", 1), key, value.clone());
-            let message = create(lab, &given).fails();
+            let message = create(lab, &given).refused();
             assert!(message.contains(holds), "{key} {value}: {message}");
         }
         let v6 = with(
@@ -160,9 +161,9 @@ fn a_network_that_cannot_be_is_refused() {
             "subnets",
             json!([{"subnet": "10.1.0.0/24"}]),
         );
-        assert!(create(lab, &v6).fails().contains("IPv6 is enabled"));
+        assert!(create(lab, &v6).refused().contains("IPv6 is enabled"));
         let internal = with(network("net", 1), "internal", json!(true));
         let internal = with(internal, "options", json!({"masquerade": "true"}));
-        assert!(create(lab, &internal).fails().contains("internal"));
+        assert!(create(lab, &internal).refused().contains("internal"));
     });
 }

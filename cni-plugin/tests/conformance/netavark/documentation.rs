@@ -6,7 +6,7 @@
 use pinwire_cni::netavark::NAME;
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::{driver, driver_for};
 use crate::documentation::blocks;
 use crate::lab::lab;
 
@@ -27,17 +27,14 @@ fn examples() {
             };
             match (*kind, *result) {
                 ("network", "created") => {
-                    assert_eq!(
-                        Call::new(lab, &["create"], &json(input)).ok(),
-                        json(expected)
-                    );
+                    assert_eq!(driver(lab, &["create"], &json(input)).ok(), json(expected));
                 }
                 ("network", "refused") => {
-                    let reply = Call::new(lab, &["create"], &json(input)).run();
+                    let reply = driver(lab, &["create"], &json(input)).run();
                     assert_eq!((reply.code, reply.value()), (Some(1), json(expected)));
                 }
                 ("setup", "status") => {
-                    let call = |verb| Call::of(lab, verb, "web", &json(input));
+                    let call = |verb| driver_for(lab, verb, "web", &json(input));
                     assert_eq!(call("setup").ok(), json(expected));
                     assert_eq!(call("teardown").ok(), Value::Null);
                 }

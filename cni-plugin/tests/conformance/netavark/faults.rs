@@ -6,7 +6,7 @@ use pinwire_cni::plugin::gc;
 use pinwire_wiring::ledger::State;
 use serde_json::json;
 
-use super::call::{Call, exec, network, with};
+use super::call::{driver_for, exec, network, with};
 use super::recovery::let_a_minute_pass;
 use crate::lab::{Lab, lab};
 
@@ -35,8 +35,8 @@ const REMEDIES: [Remedy; 5] = [
 ];
 
 /// Kills `verb` at each step in turn, and has each remedy bring back what was before. The number of steps.
-fn kill_everywhere(lab: &Lab, verb: &str, input: &serde_json::Value) -> u32 {
-    let with = |verb: &str| Call::of(lab, verb, "c", input);
+fn kill_everywhere(lab: &Lab<'_>, verb: &str, input: &serde_json::Value) -> u32 {
+    let with = |verb: &str| driver_for(lab, verb, "c", input);
     // What a teardown leaves on purpose, such as the loopback interface up, is there before.
     with("setup").ok();
     with("teardown").ok();
@@ -59,7 +59,7 @@ fn kill_everywhere(lab: &Lab, verb: &str, input: &serde_json::Value) -> u32 {
                 }
                 Remedy::Again => {
                     let reply = with(verb).run();
-                    let exists = || reply.error().contains("exists already");
+                    let exists = || reply.message().contains("exists already");
                     assert!(reply.code == Some(0) || exists(), "{reply:?}");
                     with("teardown").ok();
                 }
@@ -72,7 +72,7 @@ fn kill_everywhere(lab: &Lab, verb: &str, input: &serde_json::Value) -> u32 {
 }
 
 /// The container's namespace goes, and nobody calls the driver for it.
-fn abandon(lab: &Lab, remedy: Remedy, input: &serde_json::Value) {
+fn abandon(lab: &Lab<'_>, remedy: Remedy, input: &serde_json::Value) {
     lab.remove("c");
     let_a_minute_pass(lab);
     if remedy == Remedy::Sweep {
@@ -81,8 +81,8 @@ fn abandon(lab: &Lab, remedy: Remedy, input: &serde_json::Value) {
     } else {
         lab.netns("another");
         let another = exec("another", &input["network"], 9);
-        Call::of(lab, "setup", "another", &another).ok();
-        Call::of(lab, "teardown", "another", &another).ok();
+        driver_for(lab, "setup", "another", &another).ok();
+        driver_for(lab, "teardown", "another", &another).ok();
         lab.remove("another");
     }
     lab.netns("c");
@@ -95,13 +95,13 @@ fn a_container() {
         // A container of the same network that nothing may happen to.
         lab.netns("other");
         let other = exec("other", &network, 5);
-        Call::of(lab, "setup", "other", &other).ok();
+        driver_for(lab, "setup", "other", &other).ok();
         lab.netns("c");
         let input = exec("c", &network, 2);
         let steps = kill_everywhere(lab, "setup", &input);
         assert!(steps >= 9, "only {steps} steps");
         let steps = kill_everywhere(lab, "teardown", &input);
         assert!(steps >= 3, "only {steps} steps");
-        Call::of(lab, "teardown", "other", &other).ok();
+        driver_for(lab, "teardown", "other", &other).ok();
     });
 }

@@ -3,14 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use pinwire_cni::plugin::gc;
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::ledger::State;
+use pinwire_support::inside::{links, run};
 use serde_json::json;
 
-use super::call::{Call, exec, network, with};
-use crate::lab::{Lab, lab, links, run};
+use super::call::{driver_for, exec, network, with};
+use crate::lab::{Lab, lab};
 
-fn files(lab: &Lab) -> Vec<std::path::PathBuf> {
+fn files(lab: &Lab<'_>) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(lab.state().join("attachments")).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
@@ -20,7 +20,8 @@ fn teardown_works_before_twice_and_without_anything() {
     lab(|lab| {
         lab.netns("c");
         let input = exec("c", &network("net", 1), 2);
-        let [setup, teardown] = ["setup", "teardown"].map(|verb| Call::of(lab, verb, "c", &input));
+        let [setup, teardown] =
+            ["setup", "teardown"].map(|verb| driver_for(lab, verb, "c", &input));
         let before = lab.snapshot();
         teardown.ok();
         lab.assert_same(&before, "before any setup");
@@ -75,7 +76,8 @@ fn teardown_needs_no_record() {
     lab(|lab| {
         lab.netns("c");
         let input = exec("c", &network("net", 1), 2);
-        let [setup, teardown] = ["setup", "teardown"].map(|verb| Call::of(lab, verb, "c", &input));
+        let [setup, teardown] =
+            ["setup", "teardown"].map(|verb| driver_for(lab, verb, "c", &input));
         let before = lab.snapshot();
         setup.ok();
         for file in files(lab) {
@@ -107,14 +109,14 @@ fn teardown_touches_nobody_else() {
         }
         let _ = ["a", "b"].map(|container| lab.netns(container));
         for (container, input) in &inputs[1..] {
-            Call::of(lab, "setup", container, input).ok();
+            driver_for(lab, "setup", container, input).ok();
         }
         let before = lab.snapshot();
-        Call::of(lab, "setup", "a", &inputs[0].1).ok();
-        Call::of(lab, "teardown", "a", &inputs[0].1).ok();
+        driver_for(lab, "setup", "a", &inputs[0].1).ok();
+        driver_for(lab, "teardown", "a", &inputs[0].1).ok();
         lab.assert_same(&before, "the others");
         for (container, input) in &inputs[1..] {
-            Call::of(lab, "teardown", container, input).ok();
+            driver_for(lab, "teardown", container, input).ok();
         }
     });
 }
@@ -129,16 +131,16 @@ fn a_setup_removes_what_dead_containers_left() {
         for container in ["dead", "alive", "elsewhere"] {
             lab.netns(container);
         }
-        Call::of(lab, "setup", "dead", &exec("dead", &masqueraded, 2)).ok();
-        Call::of(lab, "setup", "alive", &exec("alive", &masqueraded, 3)).ok();
-        Call::of(lab, "setup", "elsewhere", &exec("elsewhere", &other, 2)).ok();
+        driver_for(lab, "setup", "dead", &exec("dead", &masqueraded, 2)).ok();
+        driver_for(lab, "setup", "alive", &exec("alive", &masqueraded, 3)).ok();
+        driver_for(lab, "setup", "elsewhere", &exec("elsewhere", &other, 2)).ok();
         for container in ["dead", "elsewhere"] {
             lab.remove(container);
         }
         // Its namespace is another one now; its addresses have gone to a new container.
         lab.netns("dead");
         lab.netns("new");
-        Call::of(lab, "setup", "new", &exec("new", &masqueraded, 2)).ok();
+        driver_for(lab, "setup", "new", &exec("new", &masqueraded, 2)).ok();
         let containers = |state: &State| -> Vec<String> {
             let (attachments, errors) = state
                 .list::<pinwire_cni::plugin::attachment::Kind>()
@@ -158,10 +160,10 @@ fn a_setup_removes_what_dead_containers_left() {
         // The same container, started again without a teardown: another address, nothing of the first.
         lab.remove("new");
         lab.netns("new");
-        Call::of(lab, "setup", "new", &exec("new", &masqueraded, 9)).ok();
+        driver_for(lab, "setup", "new", &exec("new", &masqueraded, 9)).ok();
         assert_eq!(containers(&state), ["alive", "new"]);
         for (container, last) in [("alive", 3), ("new", 9)] {
-            Call::of(
+            driver_for(
                 lab,
                 "teardown",
                 container,
@@ -181,15 +183,15 @@ fn an_address_that_a_dead_container_had_is_masqueraded() {
             with(network, "options", json!({"masquerade": "true"}))
         });
         lab.netns("dead");
-        Call::of(lab, "setup", "dead", &exec("dead", &old, 2)).ok();
+        driver_for(lab, "setup", "dead", &exec("dead", &old, 2)).ok();
         lab.remove("dead");
         lab.netns("c");
-        Call::of(lab, "setup", "c", &exec("c", &new, 2)).ok();
+        driver_for(lab, "setup", "c", &exec("c", &new, 2)).ok();
         assert!(gc::sweep(&State::at(lab.state())).is_empty());
         let host = Netns::current().unwrap();
         let masqueraded = || run(&host, "nft list table inet pinwire");
         assert!(masqueraded().contains("10.1.0.2"), "{}", masqueraded());
-        Call::of(lab, "teardown", "c", &exec("c", &new, 2)).ok();
+        driver_for(lab, "teardown", "c", &exec("c", &new, 2)).ok();
         assert!(!masqueraded().contains("10.1.0.2"), "{}", masqueraded());
     });
 }
@@ -200,15 +202,15 @@ fn a_damaged_record_does_not_keep_others_out() {
     lab(|lab| {
         let _ = ["a", "b"].map(|container| lab.netns(container));
         let network = network("net", 1);
-        Call::of(lab, "setup", "a", &exec("a", &network, 2)).ok();
+        driver_for(lab, "setup", "a", &exec("a", &network, 2)).ok();
         for file in files(lab) {
             std::fs::write(file, "{").unwrap();
         }
-        let reply = Call::of(lab, "setup", "b", &exec("b", &network, 3)).run();
+        let reply = driver_for(lab, "setup", "b", &exec("b", &network, 3)).run();
         assert_eq!(reply.code, Some(0), "{reply:?}");
         assert!(reply.notes.contains("is damaged"), "{reply:?}");
         for (container, host) in [("a", 2), ("b", 3)] {
-            Call::of(lab, "teardown", container, &exec(container, &network, host)).ok();
+            driver_for(lab, "teardown", container, &exec(container, &network, host)).ok();
         }
     });
 }
@@ -226,12 +228,12 @@ fn unfinished_files_go_when_they_are_old() {
             std::fs::write(path, "{").unwrap();
             age_of(path, age);
         }
-        Call::of(lab, "setup", "c", &input).ok();
+        driver_for(lab, "setup", "c", &input).ok();
         assert_eq!((old.exists(), new.exists()), (false, true));
         age_of(&new, 3600);
         assert!(gc::sweep(&State::at(lab.state())).is_empty());
         assert!(!new.exists());
-        Call::of(lab, "teardown", "c", &input).ok();
+        driver_for(lab, "teardown", "c", &input).ok();
     });
 }
 
@@ -243,7 +245,7 @@ pub(crate) fn age_of(path: &std::path::Path, seconds: u64) {
 }
 
 /// Makes all unfinished files old.
-pub(crate) fn let_a_minute_pass(lab: &Lab) {
+pub(crate) fn let_a_minute_pass(lab: &Lab<'_>) {
     let unfinished = files(lab).into_iter().filter(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
         name.starts_with('.')

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, exec, network, with};
+use super::call::{driver, driver_for, exec, network, with};
 use crate::lab::lab;
 
 #[test]
 fn who_calls_is_told_by_name_and_verb() {
     lab(|lab| {
         let info = json!({"version": env!("CARGO_PKG_VERSION"), "api_version": "1.0.0"});
-        let call = Call::new(lab, &["info"], &Value::Null).input("");
+        let call = driver(lab, &["info"], &Value::Null).input("");
         assert_eq!(call.ok(), info);
         assert_eq!(
             call.clone().arguments(&[]).ok(),
@@ -34,11 +34,11 @@ fn who_calls_is_told_by_name_and_verb() {
         assert_eq!((about.code, about.output.as_str()), (Some(0), ""));
         assert!(about.notes.contains("netavark"), "{about:?}");
         for verb in ["update", "", "Setup"] {
-            let message = call.clone().arguments(&[verb]).fails();
+            let message = call.clone().arguments(&[verb]).refused();
             assert!(message.contains("none of create, setup"), "{message}");
         }
         for verb in ["setup", "teardown"] {
-            let message = call.clone().arguments(&[verb]).fails();
+            let message = call.clone().arguments(&[verb]).refused();
             assert!(message.contains("second argument"), "{message}");
         }
     });
@@ -55,7 +55,7 @@ fn standard_input() {
             .replacen('{', "{\"container_id\": \"d\",", 1);
         let before = lab.snapshot();
         for verb in ["create", "setup", "teardown"] {
-            let call = Call::of(lab, verb, "c", &good);
+            let call = driver_for(lab, verb, "c", &good);
             for (input, holds) in [
                 ("", "not JSON"),
                 ("{", "not JSON"),
@@ -68,7 +68,7 @@ fn standard_input() {
                 ("\"x\"", "plugin API"),
                 ("{}", "missing field"),
             ] {
-                let message = call.clone().input(input).fails();
+                let message = call.clone().input(input).refused();
                 let head: String = input.chars().take(40).collect();
                 assert!(message.contains(holds), "{verb} {head:?}: {message}");
             }
@@ -138,8 +138,8 @@ fn a_setup_that_cannot_be_changes_nothing() {
             ("network_options/options", json!({"mtu": "1000"}), "1280"),
             ("network_options", Value::Null, "invalid type"),
         ] {
-            let call = Call::of(lab, "setup", "c", &with(good.clone(), key, value.clone()));
-            let message = call.fails();
+            let call = driver_for(lab, "setup", "c", &with(good.clone(), key, value.clone()));
+            let message = call.refused();
             assert!(message.contains(holds), "{key} {value}: {message}");
             lab.assert_same(&before, key);
         }
@@ -149,16 +149,16 @@ fn a_setup_that_cannot_be_changes_nothing() {
             ("/proc/thread-self/ns/net", "own"),
             ("", "No such file"),
         ] {
-            let message = Call::new(lab, &["setup", netns], &good).fails();
+            let message = driver(lab, &["setup", netns], &good).refused();
             assert!(message.contains(holds), "{netns}: {message}");
             lab.assert_same(&before, netns);
         }
         let state = lab.path("file");
         std::fs::write(&state, "").unwrap();
-        let call = Call::of(lab, "setup", "c", &good);
+        let call = driver_for(lab, "setup", "c", &good);
         let message = call
             .set("PINWIRE_CNI_STATE", state.join("x").to_str().unwrap())
-            .fails();
+            .refused();
         assert!(message.contains("Not a directory"), "{message}");
         lab.assert_same(&before, "state that cannot be written");
     });

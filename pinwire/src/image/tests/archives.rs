@@ -2,14 +2,12 @@
 
 use std::fs;
 
-use indicatif::ProgressBar;
+use pinwire_support::skip::is_root;
 use serde_json::json;
 
 use super::super::error::ImageError;
 use super::super::layer::Limits;
-use super::fixture::{
-    Layer, Layout, configuration, gzip, import, is_root, store, write_tar, zstandard,
-};
+use super::fixture::{Layer, Layout, configuration, gzip, import, store, write_tar, zstandard};
 
 pub(super) fn three_streams() -> [Vec<u8>; 3] {
     [

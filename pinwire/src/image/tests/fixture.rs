@@ -17,19 +17,6 @@ use super::super::error::ImageError;
 use super::super::layer::{self, Limits};
 use super::super::store::{Image, Store};
 
-/// Whether to go on: loudly not, without root; a failure where tests must run.
-pub(super) fn is_root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    assert!(
-        root || std::env::var_os("CI").is_none(),
-        "image tests need root"
-    );
-    if !root {
-        eprintln!("skipped: image tests need root");
-    }
-    root
-}
-
 /// A store that ends with the test.
 pub(super) fn store() -> (TempDir, Store) {
     let directory = tempfile::tempdir().expect("make a directory");

@@ -2,14 +2,13 @@
 
 use std::fs;
 
+use pinwire_support::skip::is_root;
 use tar::EntryType;
 
 use super::super::digest::Digest;
 use super::super::error::ImageError;
 use super::super::store::Store;
-use super::fixture::{
-    Layer, Layout, configuration, gzip, import, is_root, simple_archive, store, unpack,
-};
+use super::fixture::{Layer, Layout, configuration, gzip, import, simple_archive, store, unpack};
 
 #[test]
 fn nothing_leaves_the_layer() {

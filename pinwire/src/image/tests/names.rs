@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::error::ImageError;
+use pinwire_support::skip::is_root;
+
+use super::super::error::Error;
 use super::super::store::Store;
 use super::archives::three_streams;
-use super::fixture::{
-    Layer, Layout, configuration, describe, gzip, import, is_root, simple_archive, store,
-};
+use super::fixture::{Layer, Layout, configuration, describe, gzip, import, simple_archive, store};
 
 #[test]
 fn names_are_the_archives_or_the_users() {

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::error::ImageError;
+use pinwire_support::skip::{is_root, skip};
+
+use super::super::error::Error;
 use super::super::node::{NODE_IMAGE, Programs, is_static};
-use super::fixture::{is_root, store};
+use super::fixture::store;
 use super::names::round_trip;
 
 /// Programs for the node image. BusyBox is static and lists its names, so that it also stands in for `pinwire-node`, which
@@ -14,9 +16,7 @@ use super::names::round_trip;
 pub(super) fn programs(directory: &Path, shell: bool) -> Option<Programs> {
     let busybox = Path::new("/bin/busybox");
     if !is_static(busybox).unwrap_or(false) {
-        eprintln!(
-            "skipped: /bin/busybox is not there or not static (apt-get install busybox-static)"
-        );
+        skip("/bin/busybox is not there or not static: apt-get install busybox-static");
         return None;
     }
     let node = directory.join("busybox");

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io::Write;
 
+use pinwire_support::skip::is_root;
 use serde_json::json;
 
 use super::super::error::ImageError;
 use super::super::layer::{self, Limits};
-use super::fixture::{Layer, Layout, gzip, import, is_root, store, write_tar};
+use super::fixture::{Layer, Layout, gzip, import, store, write_tar};
 use super::hostile::assert_empty;
 
 #[test]

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::super::error::ImageError;
+use pinwire_support::skip::is_root;
+
+use super::super::error::Error;
 use super::super::store::Store;
-use super::fixture::{Layer, describe, import, is_root, simple_archive, store};
+use super::fixture::{Layer, describe, import, simple_archive, store};
 use super::node_image::programs;
 
 /// Tells a child which data directory to work in.

@@ -4,16 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::fixture::{Layer, describe, gzip, import, is_root, simple_archive, store};
+use pinwire_support::skip::{has, is_root};
 
-/// Whether a program is there; says how to get it if not.
-fn has(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: there is no {program} (apt-get install {program})");
-    }
-    found
-}
+use super::fixture::{Layer, describe, gzip, import, simple_archive, store};
 
 fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().expect("run");

@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use pinwire_support::skip::is_root;
 use rustix::fs::{FileType, Mode, XattrFlags, lsetxattr, mknodat};
 use tar::EntryType;
 
 use super::super::layer;
-use super::fixture::{Layer, describe, is_root, unpack};
+use super::fixture::{Layer, describe, unpack};
 
 /// A tree with one of everything.
 fn everything(root: &Path) {
