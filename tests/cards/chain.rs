@@ -1,8 +1,8 @@
 //! The seed's topology: seven nodes over six wires of the cable, and a virtual function that leads out at each end.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::command::run;
 use pinwire_support::inside;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::host::{Host, host, manifest};

@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use pinwire_support::command::run;
+use pinwire_support::wait::eventually;
 use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::machine::{Sysfs, VirtualFunction};
-use pinwire_support::command::run;
-use pinwire_support::wait::eventually;
 use serde_json::{Value, json};
 
 use crate::crash::killed;

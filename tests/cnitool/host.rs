@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::directory::names;
 use pinwire_support::inside::{answers, run};
 use pinwire_support::skip::skip;
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, lab};

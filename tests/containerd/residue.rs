@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::snapshot::{Snapshot, control_groups, held};
+use pinwire_wiring::kernel::netns::Netns;
 
 /// Directories which may hold nothing: network namespaces, state of the plugin, leases and the library's cache.
 const EMPTIED: [&str; 3] = ["run/netns", "run/pinwire/cni", "var/lib/cni"];

@@ -1,7 +1,7 @@
 //! GC and STATUS in main-plugin mode, and their delegation.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::inside::links;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{cni, interface, with};

@@ -1,8 +1,8 @@
 //! Main-plugin mode: DEL, whatever became of the container.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::inside::{links, run};
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 
 use crate::call::{cni, interface};
 use crate::lab::lab;

@@ -1,8 +1,8 @@
 //! Topology mode: what pods cannot have, alone or together.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::inside::links;
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::json;
 
 use crate::lab::lab;

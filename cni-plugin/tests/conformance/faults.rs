@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use nix::libc::SIGKILL;
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::call::Call;
 use pinwire_support::inside::{answers, links};
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{cni, interface};

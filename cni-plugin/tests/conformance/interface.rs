@@ -1,9 +1,9 @@
 //! Main-plugin mode: the interface that a runtime asks for, from ADD to DEL.
 
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::observe::observe;
 use pinwire_support::call::Call;
 use pinwire_support::inside::{answers, links, run};
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 use serde_json::{Value, json};
 
 use crate::call::{cni, interface, with};

@@ -4,10 +4,10 @@ use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::directory::names;
 use pinwire_support::sandbox::{Sandbox, sandbox};
 use pinwire_support::snapshot::{Snapshot, held};
+use pinwire_wiring::kernel::netns::Netns;
 
 /// Where Debian installs the reference plugins.
 pub(crate) const REFERENCE: &str = "/usr/lib/cni";

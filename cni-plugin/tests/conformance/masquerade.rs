@@ -2,11 +2,11 @@
 
 use std::process::{Child, Command, Stdio};
 
-use pinwire_wiring::wire;
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::wire::{Place, Wire, WireEnd};
 use pinwire_support::inside::{answers, run};
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Wire, WireEnd};
 use serde_json::json;
 
 use crate::call::{cni, interface, with};

@@ -1,7 +1,7 @@
 //! CHECK finds every single thing that somebody changes after ADD.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::inside::run;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::json;
 
 use crate::call::{cni, interface, with};

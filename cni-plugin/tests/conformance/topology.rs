@@ -1,9 +1,9 @@
 //! Topology mode: pods meet in any order, come back, and disagree.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::call::Call;
 use pinwire_support::inside::{answers, links, run};
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{cni, previous, topology, with};

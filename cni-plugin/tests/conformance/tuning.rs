@@ -1,7 +1,7 @@
 //! Veths that are tuned: by the configuration, and by a link of a pod. Virtual functions are in `tests/vf`.
 
-use pinwire_wiring::setting::{Setting, apply};
 use pinwire_support::inside::links;
+use pinwire_wiring::setting::{Setting, apply};
 use serde_json::json;
 
 use crate::call::{cni, with};

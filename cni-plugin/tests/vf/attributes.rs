@@ -1,8 +1,8 @@
 //! All that is asked for is there, as ip(8) sees it, and gone after DEL.
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::command::run;
 use pinwire_support::inside;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{all, cni, configuration};

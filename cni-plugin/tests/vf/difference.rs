@@ -1,10 +1,10 @@
 //! CHECK finds each thing that was changed behind its back, and nothing else.
 
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::machine::Sysfs;
 use pinwire_support::call::Call;
 use pinwire_support::command::run;
 use pinwire_support::inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::Sysfs;
 use serde_json::Value;
 
 use crate::call::{all, cni};

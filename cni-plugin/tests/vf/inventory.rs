@@ -1,10 +1,10 @@
 //! What an administrator is told of the cards, and what they may change.
 
+use pinwire_support::command::run;
 use pinwire_wiring::allocation::inventory;
 use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::machine::Sysfs;
-use pinwire_support::command::run;
 use serde_json::json;
 
 use crate::call::{all, cni};

@@ -7,13 +7,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::machine::{Sysfs, VirtualFunction};
 use pinwire_support::command::run;
 use pinwire_support::directory::Directory;
 use pinwire_support::inside::ip;
 use pinwire_support::snapshot::held;
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::{Sysfs, VirtualFunction};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

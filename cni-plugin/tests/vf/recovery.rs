@@ -2,10 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::command::run;
 use pinwire_support::inside;
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{all, cni, configuration};

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pinwire_wiring::machine::PciAddress;
 use pinwire_support::command::run;
 use pinwire_support::inside;
+use pinwire_wiring::machine::PciAddress;
 use serde_json::{Value, json};
 
 use crate::call::{all, cni};

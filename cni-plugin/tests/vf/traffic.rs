@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use pinwire_wiring::kernel::netns::Netns;
 use pinwire_support::command::run;
 use pinwire_support::inside;
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::{Value, json};
 
 use crate::call::{cni, configuration};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::machine::{PciAddress, Sysfs};
 use pinwire_support::command::run;
 use pinwire_support::inside;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::machine::{PciAddress, Sysfs};
 use serde_json::{Value, json};
 
 use crate::call::{cni, configuration};

@@ -1,11 +1,11 @@
 //! Virtual functions that a process drives itself.
 
+use pinwire_support::command::run;
 use pinwire_wiring::allocation::inventory;
 use pinwire_wiring::annotation::VFIO;
 use pinwire_wiring::ledger::State;
 use pinwire_wiring::machine::Sysfs;
 use pinwire_wiring::vf::vfio_device;
-use pinwire_support::command::run;
 use serde_json::json;
 
 use crate::attributes::attributes;

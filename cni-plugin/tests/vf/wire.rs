@@ -64,8 +64,10 @@ fn a_line_in_any_order() {
             for position in order {
                 attach(machine, &nodes[position]);
             }
-            let first = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
-            let third = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
+            let first =
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h1")).unwrap();
+            let third =
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("h3")).unwrap();
             inside::run(&first, "ping -c1 -W5 -q 10.0.1.2");
             inside::run(&third, "ping -c1 -W5 -q 10.0.3.2");
             inside::run(&third, "ping -c1 -W5 -q 10.0.2.1");
@@ -169,7 +171,8 @@ fn killed_while_a_node_is_attached() {
                 "step {steps}"
             );
             cni(machine, "DEL", name, asked).set("CNI_NETNS", "").ok();
-            let netns = pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
+            let netns =
+                pinwire_wiring::kernel::netns::Netns::open(&machine.netns_path("again")).unwrap();
             inside::run(&netns, "ping -c1 -W5 -q 10.0.1.1");
             drop(netns);
             cni(machine, "DEL", "again", asked).ok();

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use pinwire_wiring::name::MacAddress;
 use pinwire_support::sandbox::apart;
+use pinwire_wiring::name::MacAddress;
 
 use super::batch::Batch;
 use super::interface::Interface;

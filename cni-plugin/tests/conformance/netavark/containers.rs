@@ -1,10 +1,10 @@
 //! Containers in networks: what they get, whom they reach, what is left.
 
-use pinwire_wiring::wire;
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::observe::observe;
 use pinwire_support::inside::{answers, links, run};
 use pinwire_support::wait::eventually;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::wire;
 use serde_json::{Value, json};
 
 use super::call::{driver, driver_for, exec, network, with};

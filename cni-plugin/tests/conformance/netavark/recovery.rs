@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use pinwire_cni::plugin::gc;
-use pinwire_wiring::ledger::State;
 use pinwire_support::inside::{links, run};
+use pinwire_wiring::ledger::State;
 use serde_json::json;
 
 use super::call::{driver_for, exec, network, with};

@@ -1,11 +1,11 @@
 //! Wires: what they are right after they were made, whose links are deleted, and what the kernel says of mistakes.
 
-use pinwire_wiring::kernel::netns::Netns;
-use pinwire_wiring::observe::observe;
-use pinwire_wiring::wire::{Wire, WireError, create, create_all, delete, delete_all};
 use pinwire_support::error::chain;
 use pinwire_support::inside::{ip, links};
 use pinwire_support::sandbox::sandbox;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
+use pinwire_wiring::wire::{Wire, WireError, create, create_all, delete, delete_all};
 
 use crate::topology::{place, wire};
 

@@ -3,13 +3,13 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use pinwire_wiring::identity;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::name::InterfaceName;
 use pinwire_wiring::observe::{ObservedLink, observe};
 use pinwire_wiring::setting::{Setting, apply, far_end, remove, settings, settle};
 use pinwire_wiring::wire::create_all;
-use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
 use crate::topology::{forwarding, links, topology, wire};

@@ -1,10 +1,10 @@
 //! Settings that cannot be: errors name them, and removal goes on.
 
-use pinwire_wiring::annotation::Route;
-use pinwire_wiring::setting::{Setting, apply, remove, settings};
 use pinwire_support::error::chain;
 use pinwire_support::inside::ip;
 use pinwire_support::sandbox::sandbox;
+use pinwire_wiring::annotation::Route;
+use pinwire_wiring::setting::{Setting, apply, remove, settings};
 use serde_json::{Value, json};
 
 use crate::settings::{one_link, pair};

@@ -1,13 +1,13 @@
 //! Settings: planned, applied, applied again, removed, and read by another program.
 
+use pinwire_support::error::chain;
+use pinwire_support::inside::{ip, sysctl};
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use pinwire_wiring::annotation::{Forwarding, Link};
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::observe::observe;
 use pinwire_wiring::setting::{Setting, apply, host_settings, missing, remove, settings};
 use pinwire_wiring::wire::{Wire, create};
-use pinwire_support::error::chain;
-use pinwire_support::inside::{ip, sysctl};
-use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
 use crate::topology::{forwarding, links, no_forwarding, wire};

@@ -1,11 +1,11 @@
 //! Ends of wires that are tuned: born with their queues, their offloads on or off, and what differs found.
 
+use pinwire_support::inside::{ip, links};
+use pinwire_support::sandbox::{Sandbox, sandbox};
 use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::setting::{Setting, apply};
 use pinwire_wiring::wire::{Wire, WireEnd, create, delete, detuned};
-use pinwire_support::inside::{ip, links};
-use pinwire_support::sandbox::{Sandbox, sandbox};
 use serde_json::{Value, json};
 
 use crate::topology::wire;

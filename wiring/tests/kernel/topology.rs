@@ -1,11 +1,11 @@
 //! Short ways to write wires and links in tests.
 
-use pinwire_wiring::identity;
+use pinwire_support::sandbox::Sandbox;
 use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::identity;
 use pinwire_wiring::identity::HOST;
 use pinwire_wiring::name::{InterfaceName, TopologyName};
 use pinwire_wiring::wire::{Place, Wire, WireEnd};
-use pinwire_support::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 /// The name of the tests' topology.

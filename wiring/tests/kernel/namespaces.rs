@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pinwire_wiring::kernel::netns::{Netns, NetnsError};
 use pinwire_support::inside::links;
 use pinwire_support::sandbox::sandbox;
+use pinwire_wiring::kernel::netns::{Netns, NetnsError};
 
 #[test]
 fn a_namespace_is_made_entered_left_and_removed() {
