@@ -7,10 +7,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use pinwire_cni::netns::Netns;
 use pinwire_support::command::run;
 use pinwire_support::sandbox::Sandbox;
 use pinwire_support::snapshot::{Snapshot, control_groups, processes};
+use pinwire_wiring::kernel::netns::Netns;
 use serde_json::Value;
 
 pub(crate) const PINWIRE: &str = env!("CARGO_BIN_EXE_pinwire");

@@ -12,7 +12,7 @@ mod pools;
     dead_code,
     reason = "the library's own tests use all of it, these a part"
 )]
-#[path = "../../../cni-plugin/tests/functions/tree.rs"]
+#[path = "../../../wiring/tests/functions/tree.rs"]
 mod tree;
 mod vf;
 

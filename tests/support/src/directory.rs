@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 
 /// The directory.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use pinwire_cni::netns::Netns;
-use pinwire_cni::observe::observe;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 use serde_json::Value;
 
 use crate::command;

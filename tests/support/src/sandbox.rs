@@ -13,7 +13,7 @@ use std::thread::{Builder, current};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use pinwire_cni::netns::Netns;
+use pinwire_wiring::kernel::netns::Netns;
 
 use crate::directory::Directory;
 use crate::inside::links;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pinwire_cni::netns::Netns;
-use pinwire_cni::observe::observe;
+use pinwire_wiring::kernel::netns::Netns;
+use pinwire_wiring::observe::observe;
 
 /// What there is at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
