@@ -91,8 +91,8 @@ fn check_vf(
 ) -> Result<(), CheckError> {
     let place = Place::Netns(attachment.netns.path.clone());
     for holding in allocation::check::check(state, &attachment.name, &place, found)? {
-        if let Some(inside) = &holding.inside {
-            check_settings(found, &plan.settings(&inside.name))?;
+        if let Some(end) = holding.end(place.clone()) {
+            check_settings(found, &end, &plan.settings(&end.interface))?;
         }
     }
     Ok(())
@@ -133,14 +133,14 @@ fn check_interface(
         mtu: reported.mtu.unwrap_or(plan.wire.mtu),
     };
     check_end(found, inside, expected, true)?;
-    check_settings(found, &plan.inside())?;
+    check_settings(found, inside, &plan.inside())?;
     check_tuning(inside)?;
     let expected = Expected {
         mac: outside.mac,
         mtu: plan.wire.mtu,
     };
     check_end(host, outside, expected, true)?;
-    Ok(check_settings(host, &plan.outside())?)
+    Ok(check_settings(host, outside, &plan.outside())?)
 }
 
 fn check_node(
@@ -200,11 +200,16 @@ fn check_tuning(end: &WireEnd) -> Result<(), CheckError> {
     }
 }
 
-/// Checks that settings stand.
-fn check_settings(found: &Observation, settings: &[Setting]) -> Result<(), Difference> {
+/// Checks that the settings of an end stand.
+fn check_settings(
+    found: &Observation,
+    end: &WireEnd,
+    settings: &[Setting],
+) -> Result<(), Difference> {
     match setting::missing(found, settings).next() {
         None => Ok(()),
         Some(setting) => Err(Difference::Lost {
+            end: Box::new(end.clone()),
             setting: Box::new(setting.clone()),
         }),
     }

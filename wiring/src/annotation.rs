@@ -198,6 +198,9 @@ pub struct Route {
     /// Scope (`rt_scope_t`, linux/rtnetlink.h); follows from the route unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<u8>,
+    /// Who it is from (`rtm_protocol`, linux/rtnetlink.h): 4, `static`, unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u8>,
 }
 
 impl Route {
@@ -213,6 +216,7 @@ impl Route {
             mtu: None,
             advmss: None,
             scope: None,
+            protocol: None,
         }
     }
 }

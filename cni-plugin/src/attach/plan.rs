@@ -19,6 +19,9 @@ use pinwire_wiring::wire::{Place, Wire, WireEnd};
 /// The group of all attached interfaces, by which nftables tells the host's ends from the way out of the host: "pwin".
 pub(crate) const HOST_GROUP: u32 = 0x7077_696e;
 
+/// `RTPROT_BOOT` (linux/rtnetlink.h), which the routes of the reference plugins have.
+const BOOT: u8 = 3;
+
 /// An attached interface: its wire, and the addresses and routes of the container's end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,6 +187,7 @@ fn by(end: &InterfaceName, routes: Vec<Route>) -> Vec<Setting> {
     for route in routes {
         let setting = Setting::Route(Route {
             interface: Some(end.clone()),
+            protocol: Some(BOOT),
             ..route
         });
         if !settings.contains(&setting) {

@@ -19,9 +19,12 @@ pub enum Difference {
     /// An end of a wire.
     #[error(transparent)]
     End(#[from] EndDifference),
-    /// A setting does not stand.
-    #[error("the container's or the host's network namespace has lost the setting `{setting}`")]
-    Lost { setting: Box<Setting> },
+    /// A setting of an end does not stand.
+    #[error("{}", lost(.end, .setting))]
+    Lost {
+        end: Box<WireEnd>,
+        setting: Box<Setting>,
+    },
     /// A setting of a node does not stand.
     #[error("{pod} has lost the setting `{setting}`")]
     Setting {
@@ -34,4 +37,15 @@ pub enum Difference {
     /// `prevResult` lacks the interface.
     #[error("prevResult does not have {end}")]
     Result { end: Box<WireEnd> },
+}
+
+/// What of an end is lost, in the words of ip(8).
+fn lost(end: &WireEnd, setting: &Setting) -> String {
+    match setting {
+        Setting::Address { address, .. } => format!("{end} has lost the address {address}"),
+        Setting::Route(route) => {
+            format!("the route to {} by {end} is gone or has changed", route.to)
+        }
+        other => format!("the setting `{other}` of {end} is lost"),
+    }
 }

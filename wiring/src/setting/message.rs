@@ -123,7 +123,8 @@ pub(super) fn route(index: Option<u32>, route: &Route, way: Way) -> (RouteNetlin
     message.header.address_family = address_family(family);
     // Tables beyond 255 do not fit the header: RT_TABLE_UNSPEC there, and the attribute counts.
     message.header.table = table.try_into().unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
-    message.header.protocol = RouteProtocol::Static;
+    let protocol = route.protocol.map(RouteProtocol::from);
+    message.header.protocol = protocol.unwrap_or(RouteProtocol::Static);
     message.header.kind = RouteType::Unicast;
     let scope = match route.via {
         None if family == Family::V4 => RouteScope::Link,
