@@ -13,8 +13,9 @@ use pinwire_cni::links::{Forwarding, Link};
 use pinwire_cni::name::{InterfaceName, TopologyName};
 use pinwire_cni::netns::Netns;
 use pinwire_cni::observe::observe;
+use pinwire_cni::rule::default;
 use pinwire_cni::setting::{apply, settings, settle};
-use pinwire_cni::wire::{DEFAULT_MTU, Place, Wire, WireEnd, create_all};
+use pinwire_cni::wire::{Place, Wire, WireEnd, create_all};
 
 fn main() -> Result<()> {
     let nodes = std::env::args()
@@ -61,7 +62,7 @@ fn measure(directory: &Path, nodes: usize) -> Result<()> {
         let (links, forwarding) = annotations(node)?;
         Ok(apply(
             &Netns::open(&path(node))?,
-            &settings(&links, &forwarding)?,
+            &settings(&links, &forwarding),
         )?)
     };
     each("settings", &tell)?;
@@ -70,7 +71,7 @@ fn measure(directory: &Path, nodes: usize) -> Result<()> {
         let (links, forwarding) = annotations(node)?;
         Ok(settle(
             &Netns::open(&path(node))?,
-            &settings(&links, &forwarding)?,
+            &settings(&links, &forwarding),
         )?)
     })?;
     each("observations", &|node| {
@@ -99,7 +100,7 @@ fn wires(nodes: usize, path: impl Fn(usize) -> PathBuf) -> Result<Vec<Wire>> {
         let group = u32::try_from(node)? + 2;
         Ok(Wire {
             group,
-            mtu: DEFAULT_MTU,
+            mtu: default::MTU,
             ends: [end(node, &down), end(node + 1, &up)],
         })
     };

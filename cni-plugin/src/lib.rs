@@ -21,6 +21,7 @@ mod plane;
 pub mod plugin;
 mod procfs;
 mod refusal;
+pub mod rule;
 pub mod setting;
 mod syscall;
 pub mod sysctl;

@@ -38,7 +38,7 @@ pub mod state;
 pub mod status;
 pub mod version;
 
-pub use agreement::Disagreement;
+pub use agreement::{Disagreement, agree};
 pub use attach::TellError;
 pub use check::Difference;
 pub use error::{ConfigurationError, PluginError};

@@ -25,7 +25,7 @@ pub(crate) use apply::apply_by;
 pub use apply::{apply, remove};
 pub use error::{ApplyError, SettingError};
 pub(crate) use plan::is_v6;
-pub use plan::{PlanError, far_end, host_settings, settings};
+pub use plan::{far_end, host_settings, settings};
 pub(crate) use settle::settle_link;
 pub use settle::{settle, settle_host};
 pub use verify::missing;

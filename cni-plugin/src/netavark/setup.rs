@@ -17,7 +17,6 @@ use crate::plugin::gc;
 use crate::plugin::result::{Address, Dns, Outcome, ResultRoute};
 use crate::plugin::state::{AttachmentName, State};
 use crate::tuning::Tuning;
-use crate::wire::DEFAULT_MTU;
 
 /// The metric of the default route of a container's first network, podman's own for all its networks.
 const METRIC: u32 = 100;
@@ -93,7 +92,7 @@ impl Container {
             name: self.name,
             netns: netns.to_owned(),
             mac: self.mac,
-            mtu: self.options.mtu.unwrap_or(DEFAULT_MTU),
+            mtu: self.options.mtu.unwrap_or(crate::rule::default::MTU),
             tuning: Tuning::default(),
             addressing: Addressing::Given {
                 addresses: self.addresses,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::attach::{self, EndPlan, Plan};
 use super::error::PluginError;
 use super::function::{self, FunctionPlan};
-use super::pod::{Pod, mtu};
+use super::pod::Pod;
 use super::rendezvous::expected;
 use super::result::Outcome;
 use super::state::{Attachment, Delegate, Kind, State};
@@ -13,6 +13,7 @@ use crate::links::Peer;
 use crate::name::MacAddress;
 use crate::netns::Netns;
 use crate::observe::{Observation, ObservedLink, observe};
+use crate::rule::default;
 use crate::setting;
 use crate::wire::{self, Place, WireEnd};
 
@@ -147,7 +148,7 @@ fn check_node(
         let end = end_of(link);
         let expected = |end: &WireEnd| Expected {
             mac: end.mac,
-            mtu: mtu(link),
+            mtu: default::mtu(link),
         };
         check_end(found, &end, expected(&end), true)?;
         check_tuning(&end)?;
@@ -163,7 +164,7 @@ fn check_node(
         .chain(pod.functions())
         .map(|link| link.interface.clone())
         .collect();
-    let settings = expected::settings(pod, &existing)?;
+    let settings = expected::settings(pod, &existing);
     let host_settings = setting::host_settings(&pod.links);
     let mut missing =
         setting::missing(found, &settings).chain(setting::missing(host, &host_settings));

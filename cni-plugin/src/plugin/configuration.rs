@@ -18,21 +18,19 @@ use super::result::Dns;
 use super::version::{Verb, Version};
 use crate::links::LinkType;
 use crate::name::MacAddress;
+use crate::rule::default;
 use crate::tuning::Tuning;
 
 mod function;
 mod runtime;
 
 pub use function::FunctionConfiguration;
-pub(crate) use function::unknown_pool;
 use runtime::Runtime;
 
 /// The most that is read from standard input or from a delegate, bytes.
 pub const LIMIT: usize = 1 << 20;
 /// The capability by which runtimes hand a pod's annotations over.
 pub const POD_ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
-/// What IPv4 needs of a link (RFC 791), and the most that Ethernet devices take (`ETH_MAX_MTU`).
-pub(crate) const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 /// Keys that the specification, runtimes and meta-plugins put into any configuration.
 const THEIRS: [&str; 3] = ["type", "capabilities", "args"];
 
@@ -198,17 +196,10 @@ fn checked<T>(
 }
 
 fn mtu(mtu: Option<u32>, lenient: bool) -> Result<Option<u32>, ConfigurationError> {
-    let Some(mtu) = mtu else { return Ok(None) };
-    let value = if MTU.contains(&mtu) {
-        Ok(mtu)
-    } else {
-        Err(format!(
-            "{mtu} is not between {} and {}",
-            MTU.start(),
-            MTU.end()
-        ))
-    };
-    checked("mtu", value, lenient)
+    match mtu.map(default::check_mtu) {
+        None => Ok(None),
+        Some(checked_mtu) => checked("mtu", checked_mtu, lenient),
+    }
 }
 
 fn addresses(fields: &mut Fields, key: &'static str) -> Result<Vec<IpNet>, ConfigurationError> {

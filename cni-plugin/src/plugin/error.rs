@@ -213,9 +213,16 @@ impl PluginError {
         }
     }
 
-    /// What is behind the error: all its causes, the kernel's own words included. `None` if the error says all.
+    /// What is behind the error: all its causes, the kernel's own words included; of annotations what to do about them. `None` if
+    /// the error says all.
     pub fn details(&self) -> Option<String> {
-        self.source().map(chain)
+        let finding = match self {
+            Self::Pod(PodError::Rule { finding, .. }) => Some(&**finding),
+            Self::Disagreement(disagreement) => disagreement.finding(),
+            _ => None,
+        };
+        let hint = finding.and_then(|finding| finding.hint.clone());
+        hint.or_else(|| self.source().map(chain))
     }
 }
 

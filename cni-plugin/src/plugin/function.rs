@@ -18,6 +18,7 @@ use super::fault::step;
 use super::result::{Address, Dns, Interface, Outcome, ResultRoute};
 use super::state::{Attachment, Delegate, Holding, Kind, NetnsRecord, State};
 use crate::inside::Inside;
+use crate::rule::default;
 use crate::tuning::Tuning;
 use crate::vf::{Device, Sysfs};
 use crate::wire::Place;
@@ -161,18 +162,13 @@ fn wanted<'a>(
         reason,
     };
     let attributes = options
-        .attributes()
+        .attributes(false)
         .map_err(|(key, reason)| invalid(key, reason))?;
     let source = match (configuration.device, &options.pool) {
         (Some(device), _) => Source::Device(device),
         (None, Some(name)) => {
-            let unknown = || {
-                invalid(
-                    "vf.pool",
-                    super::configuration::unknown_pool(name, &configuration.pools),
-                )
-            };
-            let pool = configuration.pools.get(name).ok_or_else(unknown)?;
+            let (name, pool) = default::pool(&configuration.pools, Some(name), false)
+                .map_err(|error| invalid("vf.pool", error.to_string()))?;
             Source::Pool(pool.find(name, sysfs).map_err(FunctionError::from)?)
         }
         (None, None) => {

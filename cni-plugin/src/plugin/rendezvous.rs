@@ -11,13 +11,14 @@ use super::configuration::FunctionConfiguration;
 use super::error::{PluginError, chain};
 use super::fault::step;
 use super::function::{node, restore};
-use super::pod::{Pod, mtu};
+use super::pod::Pod;
 use super::result::Interface;
 use super::state::{Attachment, AttachmentName, Kind, NetnsRecord, NodeKey, State, StateError};
 use crate::inside::Inside;
 use crate::links::{Link, LinkType, Peer};
 use crate::name::InterfaceName;
 use crate::netns::Netns;
+use crate::rule::default;
 use crate::wire::{self, Place, Sockets, Wire};
 
 pub(crate) mod expected;
@@ -148,7 +149,7 @@ fn meet(
     let peers = pod.peers().map(|(_, peer)| (pod.peer_key(peer), far(peer)));
     state.publish(&attachment.name, &pod.key(), peers)?;
     step();
-    let settings = pod.settings()?;
+    let settings = pod.settings();
     tell::namespace(pod, sockets.at(&place)?, &settings)?;
     step();
     let wires = meetings.iter().map(|meeting| &meeting.wire);
@@ -190,7 +191,7 @@ fn meetings<'a>(
         let number = || pod.wire_group(link, peer);
         let wire = Wire {
             group: far.group.unwrap_or_else(number),
-            mtu: mtu(link),
+            mtu: default::mtu(link),
             ends: [own(link), far],
         };
         Some(Meeting {

@@ -56,8 +56,8 @@ struct Sysctl {
     baseline: bool,
 }
 
-/// The sysctls of a node, in the order in which they have to be written; an error is a wrong key's.
-pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
+/// The sysctls of a node, in the order in which they have to be written.
+pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Vec<Setting> {
     let kernel = forwarding.plane == Plane::Kernel;
     let switch = |on| if on { "1" } else { "0" };
     let v6 = switch(kernel && has_v6(links, forwarding));
@@ -69,16 +69,15 @@ pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Se
         baseline: true,
     };
     let mut sysctls: Vec<Sysctl> = baseline.map(sysctl).collect();
-    for (text, value) in &forwarding.sysctls {
-        let key: SysctlKey = text.parse()?;
-        let other_name = if key == ALL_FORWARDING {
+    for (key, value) in &forwarding.sysctls {
+        let other_name = if *key == ALL_FORWARDING {
             &FORWARDING
         } else {
-            &key
+            key
         };
-        sysctls.retain(|sysctl| sysctl.key != key && sysctl.key != *other_name);
+        sysctls.retain(|sysctl| sysctl.key != *key && sysctl.key != *other_name);
         sysctls.push(Sysctl {
-            key,
+            key: key.clone(),
             value: value.to_string().into(),
             baseline: false,
         });
@@ -91,7 +90,7 @@ pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Se
         value: sysctl.value,
         if_present: sysctl.baseline,
     };
-    Ok(sysctls.into_iter().map(setting).collect())
+    sysctls.into_iter().map(setting).collect()
 }
 
 /// Whether anything of a node is of IPv6.

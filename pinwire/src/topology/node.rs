@@ -6,23 +6,14 @@ use std::time::Duration;
 
 use pinwire_cni::links::{self, Forwarding, Link};
 use pinwire_cni::name::{NodeName, TopologyName};
+use pinwire_cni::rule;
 
-use super::{Node, container, pod};
+use super::{Node, container, pod, rules};
 use crate::manifest::read::{self, Dialect};
 use crate::manifest::report::Report;
 use crate::manifest::source::Place;
 use crate::manifest::tree::{Entry, Tree, Value};
-use crate::manifest::{PodDocument, annotation, suggest};
-
-const PREFIX: &str = "pinwire.dev/";
-const KNOWN: [&str; 4] = [
-    links::TOPOLOGY,
-    links::LINKS,
-    links::FORWARDING,
-    links::NODE,
-];
-/// Annotations of the design that this version does not carry out.
-const LATER: [&str; 1] = ["pinwire.dev/isolation"];
+use crate::manifest::{PodDocument, annotation};
 
 /// A node with the places of what it was made of.
 pub(super) struct Draft {
@@ -40,17 +31,6 @@ impl Draft {
     /// The name, for messages.
     pub(super) fn name(&self) -> &str {
         self.node.name.as_str()
-    }
-
-    /// Whether a link of that name has no interface, since a process drives it.
-    pub(super) fn is_driven(&self, name: &str) -> bool {
-        let mut links = self.node.links.iter();
-        links.any(|link| link.interface.as_str() == name && !link.has_interface())
-    }
-
-    /// The names of the interfaces.
-    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.node.links.iter().map(|link| link.interface.as_str())
     }
 }
 
@@ -153,34 +133,12 @@ pub(super) fn check_names(drafts: &[Draft], report: &mut Report) -> Option<Topol
 }
 
 fn check_annotations(annotations: &Tree, report: &mut Report) {
-    for Entry { key, key_place, .. } in annotations.entries() {
-        if KNOWN.contains(&key.as_str()) {
-            continue;
-        }
-        if LATER.contains(&key.as_str()) {
-            report
-                .error(
-                    *key_place,
-                    format!("`{key}` is not supported by this version"),
-                )
-                .hint("remove it: nothing would be pinned or isolated");
-        } else if key.starts_with(PREFIX) {
-            let hint = suggest::hint(key, KNOWN);
-            let hint =
-                hint.unwrap_or_else(|| format!("the annotations are {}", suggest::list(&KNOWN)));
-            report
-                .error(*key_place, format!("there is no annotation `{key}`"))
-                .hint(hint);
-        } else if let Some(near) = suggest::nearest(key, KNOWN) {
-            // Annotations of others are none of Pinwire's business, but this one looks like its own.
-            report
-                .warning(
-                    *key_place,
-                    format!("`{key}` is not an annotation of Pinwire"),
-                )
-                .hint(format!("did you mean `{near}`?"));
-        }
-    }
+    let keys = || annotations.entries().iter().map(|entry| entry.key.as_str());
+    let mut findings = rule::annotations(0, keys());
+    findings.extend(rule::look_alikes(0, keys()));
+    rules::show(findings, report, |place| {
+        Some(rules::find(annotations, &place.path))
+    });
 }
 
 fn topology_name(
@@ -208,22 +166,9 @@ fn node_name(entry: &Entry, report: &mut Report) -> Option<NodeName> {
     let Value::Text(text) = &entry.value.value else {
         return None;
     };
-    let hint = format!(
-        "the node is named by the pod, or by the annotation `{}: NAME`",
-        links::NODE
-    );
-    let name: NodeName = text
-        .parse()
-        .map_err(|error: String| report.error(entry.value.place, error).hint(hint))
-        .ok()?;
-    if name.as_str() == "host" {
-        let hint = "`host` in a peer means this host's own network namespace: choose another name";
-        report
-            .error(entry.value.place, "a node cannot be named `host`")
-            .hint(hint);
-        return None;
-    }
-    Some(name)
+    rule::node_name(text)
+        .map_err(|(error, hint)| report.error(entry.value.place, error).hint(hint))
+        .ok()
 }
 
 /// Text that must be a name.

@@ -8,7 +8,6 @@ use crate::plugin::configuration::Configuration;
 use crate::plugin::result::{Address, Dns, ResultRoute};
 use crate::plugin::state::{AttachmentName, Delegate};
 use crate::tuning::Tuning;
-use crate::wire::DEFAULT_MTU;
 
 /// An interface to attach.
 #[derive(Clone, Debug)]
@@ -68,7 +67,10 @@ impl Request {
             name,
             netns: netns.to_owned(),
             mac: runtime_mac.or(arguments.mac).or(mac),
-            mtu: runtime_mtu.or(arguments.mtu).or(mtu).unwrap_or(DEFAULT_MTU),
+            mtu: runtime_mtu
+                .or(arguments.mtu)
+                .or(mtu)
+                .unwrap_or(crate::rule::default::MTU),
             tuning: configuration.tuning.clone(),
             addressing: match delegate {
                 Some(delegate) => Addressing::Delegated(delegate),

@@ -119,7 +119,7 @@ fn wanted<'a>(
             ends: [own, peer.clone()],
         },
     };
-    let attributes = end.options.attributes();
+    let attributes = end.options.attributes(end.peer.is_some());
     let attributes = attributes.map_err(|(key, reason)| FunctionError::Link {
         interface: end.interface.clone(),
         pod: end.node.to_string(),

@@ -8,12 +8,13 @@ use super::take::{Wanted, take};
 use super::{enter, interface, tune};
 use crate::links::{Link, LinkType, Peer};
 use crate::netns::Netns;
-use crate::plugin::configuration::{FunctionConfiguration, unknown_pool};
+use crate::plugin::configuration::FunctionConfiguration;
 use crate::plugin::error::PluginError;
 use crate::plugin::fault::step;
 use crate::plugin::pod::Pod;
 use crate::plugin::result::Interface;
 use crate::plugin::state::{Attachment, State};
+use crate::rule::default;
 use crate::vf::Sysfs;
 use crate::wire::Place;
 
@@ -51,16 +52,15 @@ fn wanted<'a>(
     link: &Link,
     configuration: &FunctionConfiguration,
 ) -> Result<Wanted<'a>, FunctionError> {
-    let options = link.vf.clone().unwrap_or_default();
     let wrong = |reason| FunctionError::Link {
         interface: link.interface.clone(),
         pod: pod.name.clone(),
         reason,
     };
-    let name = options.pool.as_deref().unwrap_or_default();
-    let pool = configuration.pools.get(name);
-    let pool = pool.ok_or_else(|| wrong(unknown_pool(name, &configuration.pools)))?;
-    let pool = pool.find(name, sysfs)?;
+    let (options, pool) = pod
+        .function(link, &configuration.pools)
+        .map_err(|error| wrong(error.to_string()))?;
+    let pool = pool.find(options.pool.as_deref().unwrap_or_default(), sysfs)?;
     let source = match &link.peer {
         Some(Peer::Node { node, interface }) => Source::Wire {
             pool,
@@ -74,7 +74,7 @@ fn wanted<'a>(
     };
     let end = pod.ends(Place::Netns(attachment.netns.path.clone()))(link);
     let attributes = options
-        .attributes()
+        .attributes(link.peer.is_some())
         .map_err(|(key, reason)| wrong(format!("{key}: {reason}")))?;
     Ok(Wanted {
         owner: &attachment.name,
@@ -83,7 +83,7 @@ fn wanted<'a>(
         interface: link.interface.clone(),
         altname: end.altname,
         mac: Some(end.mac),
-        mtu: Some(crate::plugin::pod::mtu(link)),
+        mtu: Some(default::mtu(link)),
         source,
         runner: Runner::Runtime,
         options,

@@ -13,6 +13,7 @@ use crate::plugin::error::{PluginError, chain};
 use crate::plugin::fault::step;
 use crate::plugin::gone::Inhabited;
 use crate::plugin::state::{AttachmentName, Before, Holding, NetnsRecord, Reset, State, WireShare};
+use crate::rule::default;
 use crate::tuning::Tuning;
 use crate::vf::{
     Attributes, Device, Inside, PciAddress, Physical, Sysfs, VFIO, VfOptions, VirtualFunction,
@@ -130,9 +131,7 @@ fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireSha
     attributes.mac = wanted.mac;
     if let Some(wire) = &wire {
         attributes.vlan = Some(wanted.options.tag(wire.vlan));
-        // The wire is nobody else's: what its nodes forward comes from other addresses than their own.
-        attributes.spoof_check = attributes.spoof_check.or(Some(false));
-        attributes.trust = attributes.trust.or(Some(true));
+        default::complete_wire(&mut attributes);
     }
     // Where no VLAN is asked for, none is touched; a priority alone has no meaning.
     let untagged = |vlan: &Vlan| vlan.id == 0;
