@@ -8,11 +8,12 @@ use crate::attach::record::Kind;
 use crate::attach::vf::VfPlan;
 use crate::cni::delegate::Delegate;
 use crate::cni::result::Outcome;
-use crate::topology::pod::{Pod, mtu};
+use crate::topology::pod::Pod;
 use crate::topology::rendezvous::expected;
 use crate::{attach::record::Attachment, topology};
 use pinwire_wiring::allocation;
 use pinwire_wiring::annotation::Peer;
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::ledger::{NetnsRecord, State};
 use pinwire_wiring::observe::{Observation, observe};
@@ -158,7 +159,7 @@ fn check_node(
         let end = end_of(link);
         let expected = |end: &WireEnd| Expected {
             mac: end.mac,
-            mtu: mtu(link),
+            mtu: default::mtu(link),
         };
         check_end(found, &end, expected(&end), true)?;
         check_tuning(&end)?;
@@ -174,7 +175,7 @@ fn check_node(
         .chain(pod.vfs())
         .map(|link| link.interface.clone())
         .collect();
-    let settings = expected::settings(pod, &existing)?;
+    let settings = expected::settings(pod, &existing);
     let host_settings = setting::host_settings(&pod.links);
     let mut missing =
         setting::missing(found, &settings).chain(setting::missing(host, &host_settings));

@@ -11,7 +11,7 @@ pub(crate) mod read;
 mod reader;
 pub(crate) mod report;
 pub(crate) mod source;
-pub(crate) mod suggest;
+pub(crate) use pinwire_wiring::annotation::rule::suggest;
 mod syntax;
 pub(crate) mod tree;
 mod unsupported;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use pinwire_shim::workload::Workload;
 use pinwire_wiring::allocation::end::VfEnd;
-use pinwire_wiring::annotation::Pools;
-use pinwire_wiring::annotation::{Link, LinkType, Peer, Plane};
-use pinwire_wiring::identity;
+use pinwire_wiring::annotation::rule::default;
+use pinwire_wiring::annotation::rule::default::NoPool;
+use pinwire_wiring::annotation::{LinkType, Peer, Plane, Pools};
 use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName, TopologyName};
 use pinwire_wiring::setting;
-use pinwire_wiring::setting::{PlanError, Setting};
+use pinwire_wiring::setting::Setting;
 use pinwire_wiring::wire::Wire;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,6 @@ use crate::topology::{Container, Node, Topology};
 
 mod functions;
 mod wires;
-
-pub use functions::PoolError;
 
 /// What a node is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -101,14 +99,6 @@ pub struct ContainerPlan {
 /// A topology that cannot be what its manifest says, on this host.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// What a node is told contradicts itself.
-    #[error("cannot plan node `{node}`")]
-    Node {
-        /// The node.
-        node: NodeName,
-        /// Why.
-        source: PlanError,
-    },
     /// A link is of a pool that is not there.
     #[error("the link `{node}:{interface}` gets no virtual function")]
     Pool {
@@ -117,7 +107,7 @@ pub enum DeployError {
         /// The interface.
         interface: InterfaceName,
         /// Why.
-        source: PoolError,
+        source: NoPool,
     },
 }
 
@@ -126,7 +116,7 @@ impl Deployment {
     /// [`Mode::Namespace`], where a container whose image is missing there is left out. `pools` are those of this host.
     ///
     /// # Errors
-    /// The first node whose settings contradict each other, or link that is of no pool.
+    /// The first link that is of no pool.
     pub fn of(
         topology: &Topology,
         mode: Mode,
@@ -141,7 +131,7 @@ impl Deployment {
         let mut deployment = Self {
             name: topology.name.clone(),
             mode,
-            nodes: nodes.collect::<Result<_, _>>()?,
+            nodes: nodes.collect(),
             wires: wires::wires(topology, paths),
             functions: functions::ends(topology, paths, pools)?,
             host: topology
@@ -228,33 +218,28 @@ fn plan_node(
     mode: Mode,
     paths: &TopologyPaths,
     images: &BTreeMap<String, Image>,
-) -> Result<NodePlan, DeployError> {
+) -> NodePlan {
     let interfaces = node.links.iter().map(|link| InterfacePlan {
         name: link.interface.clone(),
-        mac: mac(topology, &node.name, link),
+        mac: default::mac(topology, &node.name, link),
         peer: link.peer.clone(),
     });
     let containers = node.containers.iter().filter_map(|container| {
         let image = images.get(&container.image)?;
         Some(plan_container(node, container, image))
     });
-    let settings =
-        setting::settings(&node.links, &node.forwarding).map_err(|source| DeployError::Node {
-            node: node.name.clone(),
-            source,
-        })?;
-    Ok(NodePlan {
+    NodePlan {
         name: node.name.clone(),
         pod: format!("{}/{}", node.namespace, node.pod),
         netns: paths.namespace(&node.name),
         interfaces: interfaces.collect(),
-        settings,
+        settings: setting::settings(&node.links, &node.forwarding),
         containers: match mode {
             Mode::Container => containers.collect(),
             Mode::Namespace => Vec::new(),
         },
         grace: node.grace,
-    })
+    }
 }
 
 fn plan_container(node: &Node, container: &Container, image: &Image) -> ContainerPlan {
@@ -265,9 +250,4 @@ fn plan_container(node: &Node, container: &Container, image: &Image) -> Containe
         image: image.clone(),
         workload: container.workload.clone(),
     }
-}
-
-fn mac(topology: &TopologyName, node: &NodeName, link: &Link) -> MacAddress {
-    link.mac
-        .unwrap_or_else(|| identity::mac(topology, (node.as_str(), &link.interface)))
 }

@@ -3,16 +3,12 @@
 //! Holding a [`Topology`] proves that its nodes, links, routes and mounts are consistent with each other. It does not
 //! prove that this host can run it (images, free names, capabilities): that is the business of whoever plans it.
 
-mod addresses;
 mod container;
-mod forwarding;
 mod functions;
-mod links;
 mod node;
 mod pod;
-mod policy;
 mod resources;
-mod routes;
+mod rules;
 mod security;
 mod volume;
 
@@ -81,12 +77,11 @@ fn build(
     let complete = !unread && drafts.iter().all(Option::is_some);
     let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     let found = node::check_names(&drafts, &mut report);
-    links::check(&drafts, complete, &mut report);
-    addresses::check(&drafts, complete, &mut report);
-    forwarding::check(&drafts, &mut report);
+    let name = name.cloned().or(found);
+    rules::check(&drafts, name.as_ref(), complete, &mut report);
     let errors = report.errors();
     let findings = report.finish();
-    match name.cloned().or(found) {
+    match name {
         Some(name) if errors == 0 => {
             let nodes = drafts.into_iter().map(|draft| draft.node).collect();
             Ok((Topology { name, nodes }, findings))

@@ -112,11 +112,11 @@ fn a_host_without_the_pool_is_told_what_to_do() {
     let cases = [
         (
             "pools: {}",
-            "the link `h1:in` gets no virtual function: this host has no pools: write them to /etc/pinwire/pools.yaml, or give a file with --pools",
+            "the link `h1:in` gets no virtual function: no pool of virtual functions is defined: `pools` of the network configuration has them, and for `pinwire` the file /etc/pinwire/pools.yaml or that of --pools",
         ),
         (
             "pools: {one: {cable: [a, b]}, two: {cable: [c, d]}}",
-            "the link `h1:in` gets no virtual function: name one of the pools one, two in the manifest (`vf: {pool: …}`)",
+            "the link `h1:in` gets no virtual function: several pools could be meant: name one of one, two (`vf: {pool: …}`)",
         ),
     ];
     for (pools, expected) in cases {
@@ -133,7 +133,7 @@ fn a_host_without_the_pool_is_told_what_to_do() {
     let error = plan(&topology, POOLS).unwrap_err();
     assert_eq!(
         error,
-        "the link `a:out` gets no virtual function: there is no pool `wan`; this host has cable, lan"
+        "the link `a:out` gets no virtual function: there is no pool `wan`; defined are cable, lan"
     );
 }
 

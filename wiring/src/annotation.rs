@@ -10,13 +10,16 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::kernel::sysctl::SysctlKey;
 use crate::name::{InterfaceName, MacAddress, NodeName};
 
 mod attribute;
 mod family;
 mod pool;
+pub mod rule;
+pub mod text;
 pub mod tuning;
 mod vf;
 mod vfio;
@@ -48,14 +51,16 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<Peer>,
     /// What the link is made of; a veth pair unless said otherwise.
-    #[serde(default, rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "or_default")]
     pub kind: LinkType,
     /// Addresses of this end, with prefix length, IPv4 or IPv6.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub addresses: Vec<IpNet>,
     /// Addresses of the host's end; only with a peer `host:NAME`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub host_addresses: Vec<IpNet>,
     /// Maximum transmission unit in bytes, 68 to 65535; 1500 unless said otherwise. Both ends must agree.
@@ -71,6 +76,13 @@ pub struct Link {
     /// MAC address of this end; derived from topology, node and interface unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddress>,
+}
+
+/// A key without a value is a key that is not there, as for Kubernetes.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What a link is made of.
@@ -136,20 +148,24 @@ crate::name::string_serde!(Peer, r"^[^:]+:[^:/\s]{1,15}$");
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Forwarding {
     /// The data plane; the kernel's IP forwarding unless said otherwise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub plane: Plane,
     /// Routes of the node.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
     /// Policy routing rules (ip-rule(8)).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
     /// Permanent neighbours (ip-neighbour(8)).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub neighbours: Vec<Neighbour>,
     /// Sysctls of the node's own network namespace, `net.…` only.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub sysctls: BTreeMap<String, Scalar>,
+    #[serde(default, deserialize_with = "or_default")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<SysctlKey, Scalar>,
 }
 
 /// A data plane.

@@ -12,7 +12,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use serde::Serialize;
 
-use crate::annotation::{Destination, Family, Route};
+use crate::annotation::{Destination, Route};
 use crate::kernel::netlink::{Netlink, NetlinkError};
 use crate::kernel::netns::Netns;
 
@@ -74,7 +74,7 @@ pub struct ObservedRoute {
 impl ObservedRoute {
     /// Whether this is a route as a manifest describes it; `index` is that of the interface that it names, if any.
     pub fn is(&self, route: &Route, index: Option<u32>) -> bool {
-        let v6 = route.family() == Family::V6;
+        let v6 = route.is_v6();
         let metric = route
             .metric
             .or(v6.then_some(DEFAULT_METRIC_V6))

@@ -24,7 +24,7 @@ mod verify;
 pub use apply::apply_by;
 pub use apply::{apply, remove};
 pub use error::{ApplyError, SettingError};
-pub use plan::{PlanError, far_end, host_settings, settings};
+pub use plan::{far_end, host_settings, settings};
 pub use settle::settle_link;
 pub use settle::{settle, settle_host};
 pub use verify::missing;

@@ -20,6 +20,7 @@ mod check;
 mod create;
 mod delete;
 mod detach;
+mod end;
 mod sockets;
 mod tune;
 pub mod veth;
@@ -29,11 +30,9 @@ pub use create::{create, create_all};
 pub use create::{create_all_by, create_unmarked};
 pub use delete::{delete, delete_all};
 pub use detach::delete_ends;
+pub use end::{group, host_end, node_end};
 pub use sockets::Sockets;
 pub use tune::detuned;
-
-/// The MTU of a wire whose manifest names none, bytes (Ethernet, RFC 894).
-pub const DEFAULT_MTU: u32 = 1500;
 
 /// A veth pair.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

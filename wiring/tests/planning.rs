@@ -20,7 +20,7 @@ fn forwarding(value: Value) -> Forwarding {
 
 /// A plan as text, one setting a line.
 fn plan(links_value: Value, forwarding_value: Value) -> Vec<String> {
-    let plan = settings(&links(links_value), &forwarding(forwarding_value)).unwrap();
+    let plan = settings(&links(links_value), &forwarding(forwarding_value));
     plan.iter().map(ToString::to_string).collect()
 }
 
@@ -114,53 +114,6 @@ fn the_manifest_s_sysctls_come_before_the_baseline_s() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_the_kernel_sees_it() {
-    let cases = [
-        (
-            json!({"sysctls": {"kernel.panic": 1}}),
-            "`kernel.panic` is not one of a network namespace",
-        ),
-        (
-            json!({"sysctls": {"net": 1}}),
-            "`net` is not one of a network namespace",
-        ),
-        (
-            json!({"sysctls": {"net/../kernel/panic": 1}}),
-            "`net/../kernel/panic` is not the name",
-        ),
-        (
-            json!({"sysctls": {"net.ipv4..ip_forward": 1}}),
-            "is not the name of a sysctl",
-        ),
-        (
-            json!({"plane": "xdp"}),
-            "`xdp` joins exactly two interfaces, and this node has 1",
-        ),
-        (
-            json!({"routes": [{"to": "10.0.0.0/8"}]}),
-            "10.0.0.0/8 needs `via` or `interface`",
-        ),
-        (
-            json!({"routes": [{"to": "fd00::/64", "via": "10.0.0.1"}]}),
-            "cannot go via 10.0.0.1",
-        ),
-        (
-            json!({"routes": [{"to": "fd00::/64", "via": "fd01::1", "source": "10.0.0.1"}]}),
-            "cannot have the source 10.0.0.1",
-        ),
-        (
-            json!({"rules": [{"priority": 3, "table": 7, "from": "10.0.0.0/8", "to": "fd00::/64"}]}),
-            "priority 3 selects from 10.0.0.0/8 to fd00::/64",
-        ),
-    ];
-    for (value, piece) in cases {
-        let error: PlanError =
-            settings(&links(json!([{"interface": "eth0"}])), &forwarding(value)).unwrap_err();
-        assert!(error.to_string().contains(piece), "{error}");
-    }
-}
-
-#[test]
 fn the_host_is_told_about_its_own_ends_only() {
     let links = links(json!([
         {"interface": "a", "peer": "host:lab0", "hostAddresses": ["10.0.0.1/24"]},
@@ -182,8 +135,7 @@ fn settings_are_saved_and_read_back() {
             json!({"plane": "mirror", "rules": [{"priority": 1, "table": 2}],
             "routes": [{"to": "default", "via": "10.0.0.2"}]}),
         ),
-    )
-    .unwrap();
+    );
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Setting>>(&text).unwrap(), plan);
     let wrong = r#"{"sysctl": {"key": "kernel.panic", "value": "1"}}"#;

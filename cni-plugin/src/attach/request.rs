@@ -11,7 +11,6 @@ use crate::cni::result::{Address, Dns, ResultRoute};
 use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::ledger::AttachmentName;
 use pinwire_wiring::name::MacAddress;
-use pinwire_wiring::wire::DEFAULT_MTU;
 
 /// An interface to attach.
 #[derive(Clone, Debug)]
@@ -89,7 +88,10 @@ impl Request {
             name,
             netns: netns.to_owned(),
             mac: runtime_mac.or(arguments.mac).or(mac),
-            mtu: runtime_mtu.or(arguments.mtu).or(mtu).unwrap_or(DEFAULT_MTU),
+            mtu: runtime_mtu
+                .or(arguments.mtu)
+                .or(mtu)
+                .unwrap_or(pinwire_wiring::annotation::rule::default::MTU),
             tuning: configuration.tuning.clone(),
             addressing: match delegate {
                 Some(delegate) => Addressing::Delegated(delegate),

@@ -10,11 +10,12 @@ use super::plan::{by_gateway, on_link};
 use super::record::{Attachment, Kind};
 use super::{Request, give_way, release_leases, reserve, routes_there};
 use crate::cni::ConfigurationError;
-use crate::cni::configuration::{VfConfiguration, unknown_pool};
+use crate::cni::configuration::VfConfiguration;
 use crate::cni::delegate::Delegate;
 use crate::cni::result::{Address, Dns, Interface, Outcome, ResultRoute};
 use pinwire_wiring::allocation::{self, AllocationError, Runner, Source, Wanted, restore};
 use pinwire_wiring::annotation::Tuning;
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::fault::step;
 use pinwire_wiring::kernel::inside::Inside;
 use pinwire_wiring::ledger::{Holding, NetnsRecord, State};
@@ -103,7 +104,7 @@ fn wanted<'a>(
         reason,
     };
     let attributes = options
-        .attributes()
+        .attributes(false)
         .map_err(|(key, reason)| invalid(key, reason))?;
     let name = &request.name;
     Ok(Wanted {
@@ -132,10 +133,10 @@ fn source(sysfs: &Sysfs, configuration: &VfConfiguration) -> Result<Source, Atta
     match (configuration.device, &configuration.options.pool) {
         (Some(device), _) => Ok(Source::Device(device)),
         (None, Some(name)) => {
-            let pools = &configuration.pools;
-            let unknown = || invalid("vf.pool", unknown_pool(name, pools));
-            let pool = pools.get(name).ok_or_else(unknown)?.find(name, sysfs);
-            Ok(Source::Pool(pool.map_err(AllocationError::from)?))
+            let (name, pool) = default::pool(&configuration.pools, Some(name), false)
+                .map_err(|error| invalid("vf.pool", error.to_string()))?;
+            let found = pool.find(name, sysfs).map_err(AllocationError::from)?;
+            Ok(Source::Pool(found))
         }
         (None, None) => {
             let reason = "neither it nor `vf.pool` says which virtual function".to_owned();

@@ -17,6 +17,7 @@ use super::log::Level;
 use super::result::Dns;
 use super::version::{Verb, Version};
 use pinwire_wiring::annotation::LinkType;
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::ledger::Identifier;
 use pinwire_wiring::name::MacAddress;
@@ -26,14 +27,11 @@ mod vf;
 
 use runtime::Runtime;
 pub use vf::VfConfiguration;
-pub(crate) use vf::unknown_pool;
 
 /// The most that is read from standard input or from a delegate, bytes.
 pub const LIMIT: usize = 1 << 20;
 /// The capability by which runtimes hand a pod's annotations over.
 pub const POD_ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
-/// What IPv4 needs of a link (RFC 791), and the most that Ethernet devices take (`ETH_MAX_MTU`).
-pub(crate) const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 /// Keys that the specification, runtimes and meta-plugins put into any configuration.
 const THEIRS: [&str; 3] = ["type", "capabilities", "args"];
 
@@ -199,17 +197,10 @@ fn checked<T>(
 }
 
 fn mtu(mtu: Option<u32>, lenient: bool) -> Result<Option<u32>, ConfigurationError> {
-    let Some(mtu) = mtu else { return Ok(None) };
-    let value = if MTU.contains(&mtu) {
-        Ok(mtu)
-    } else {
-        Err(format!(
-            "{mtu} is not between {} and {}",
-            MTU.start(),
-            MTU.end()
-        ))
-    };
-    checked("mtu", value, lenient)
+    match mtu.map(default::check_mtu) {
+        None => Ok(None),
+        Some(checked_mtu) => checked("mtu", checked_mtu, lenient),
+    }
 }
 
 fn addresses(fields: &mut Fields, key: &'static str) -> Result<Vec<IpNet>, ConfigurationError> {

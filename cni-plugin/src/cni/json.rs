@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::ConfigurationError;
 
@@ -31,7 +31,7 @@ pub(crate) fn get<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 /// A JSON value without duplicate keys.
-struct Checked(Value);
+pub(crate) struct Checked(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -64,8 +64,10 @@ impl<'de> Visitor<'de> for CheckedVisitor {
         Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        // YAML has more numbers than JSON.
+        let number = Number::from_f64(value).map(Value::Number);
+        number.ok_or_else(|| E::custom(format!("{value} is not a number that can be used here")))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

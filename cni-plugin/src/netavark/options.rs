@@ -3,13 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::cni::configuration::MTU;
+use pinwire_wiring::annotation::rule::default::{MTU_MIN_IPV6, check_mtu};
 
 /// All options.
 pub(crate) const KEYS: [&str; 4] = ["mtu", "masquerade", "metric", "no_default_route"];
-
-/// The least MTU of a link that carries IPv6, bytes (RFC 8200, section 5).
-const MTU_V6: u32 = 1280;
 
 /// What is wrong with an option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +33,9 @@ pub enum OptionError {
     )]
     Internal,
     /// IPv6 needs a larger MTU.
-    #[error("the option `mtu` is wrong: {0} is less than the 1280 that IPv6 needs (RFC 8200)")]
+    #[error(
+        "the option `mtu` is wrong: {0} is less than the {MTU_MIN_IPV6} that IPv6 needs (RFC 8200)"
+    )]
     MtuV6(u32),
 }
 
@@ -99,7 +98,7 @@ impl Options {
         if internal && self.masquerade == Some(true) {
             return Err(OptionError::Internal);
         }
-        match self.mtu.filter(|mtu| v6 && *mtu < MTU_V6) {
+        match self.mtu.filter(|mtu| v6 && *mtu < MTU_MIN_IPV6) {
             Some(mtu) => Err(OptionError::MtuV6(mtu)),
             None => Ok(self),
         }
@@ -134,12 +133,8 @@ fn unknown(key: &str) -> OptionError {
 }
 
 fn mtu(value: &str) -> Result<u32, OptionError> {
-    let mtu = number("mtu", value)?;
-    if MTU.contains(&mtu) {
-        return Ok(mtu);
-    }
-    let reason = format!("{mtu} is not between {} and {}", MTU.start(), MTU.end());
-    Err(OptionError::Invalid { key: "mtu", reason })
+    let wrong = |reason| OptionError::Invalid { key: "mtu", reason };
+    check_mtu(number("mtu", value)?).map_err(wrong)
 }
 
 fn number(key: &'static str, value: &str) -> Result<u32, OptionError> {

@@ -18,7 +18,6 @@ use pinwire_wiring::annotation::tuning::Tuning;
 use pinwire_wiring::ledger::{AttachmentName, State};
 use pinwire_wiring::name::MacAddress;
 use pinwire_wiring::observe::{MAIN_TABLE, observe};
-use pinwire_wiring::wire::DEFAULT_MTU;
 
 /// The metric of the default route of a container's first network, podman's own for all its networks.
 const METRIC: u32 = 100;
@@ -95,7 +94,10 @@ impl Container {
             name: self.name,
             netns: netns.to_owned(),
             mac: self.mac,
-            mtu: self.options.mtu.unwrap_or(DEFAULT_MTU),
+            mtu: self
+                .options
+                .mtu
+                .unwrap_or(pinwire_wiring::annotation::rule::default::MTU),
             tuning: Tuning::default(),
             addressing: Addressing::Given {
                 addresses: self.addresses,

@@ -15,6 +15,7 @@ use crate::cni::result::ResultError;
 use crate::cni::version::Version;
 use crate::cni::{ConfigurationError, ContainerError, IpamError};
 use crate::topology::TopologyError;
+use crate::topology::pod::PodError;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +103,16 @@ impl PluginError {
         }
     }
 
-    /// What is behind the error: all its causes, the kernel's own words included. `None` if the error says all.
+    /// What is behind the error: all its causes, the kernel's own words included; of annotations what to do about them. `None` if
+    /// the error says all.
     pub fn details(&self) -> Option<String> {
-        self.source().map(chain)
+        let finding = match self {
+            Self::Topology(TopologyError::Pod(PodError::Rule { finding, .. })) => Some(&**finding),
+            Self::Topology(TopologyError::Disagreement(disagreement)) => disagreement.finding(),
+            _ => None,
+        };
+        let hint = finding.and_then(|finding| finding.hint.clone());
+        hint.or_else(|| self.source().map(chain))
     }
 }
 

@@ -1,19 +1,21 @@
 //! A pod as a node of a topology: from its annotations to a typed, validated value. Pure.
 //!
-//! Only what one pod can be wrong about by itself; whether its neighbours agree is for `agreement`.
+//! What is wrong with it by itself, and whether its neighbours agree, is for [`pinwire_wiring::annotation::rule`].
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use pinwire_wiring::annotation::{FORWARDING, Forwarding, Link, NODE, Peer, TOPOLOGY};
-use pinwire_wiring::identity;
-use pinwire_wiring::identity::HOST;
+use pinwire_wiring::annotation::rule::default::NoPool;
+use pinwire_wiring::annotation::rule::{Finding, default};
+use pinwire_wiring::annotation::{
+    Forwarding, Link, NODE, Peer, Pool, Pools, TOPOLOGY, VfOptions, rule,
+};
 use pinwire_wiring::ledger::NodeKey;
-use pinwire_wiring::name::{InterfaceName, MacAddress, NodeName, TopologyName};
-use pinwire_wiring::setting;
-use pinwire_wiring::setting::{PlanError, Setting};
-use pinwire_wiring::wire::{DEFAULT_MTU, Place, WireEnd};
+use pinwire_wiring::name::{InterfaceName, NodeName, TopologyName};
+use pinwire_wiring::setting::Setting;
+use pinwire_wiring::wire::{Place, WireEnd};
+use pinwire_wiring::{identity, setting, wire};
 
 mod annotation;
 
@@ -36,21 +38,13 @@ pub struct Pod {
 /// What is wrong with a pod's annotations.
 #[derive(Debug, thiserror::Error)]
 pub enum PodError {
-    /// There is no such annotation.
-    #[error("pod {pod} has the annotation `{annotation}`, which Pinwire does not know")]
-    Unknown {
-        /// The pod.
-        pod: String,
-        /// The annotation.
-        annotation: String,
-    },
     /// There are links, but no topology.
     #[error("pod {pod} has the annotation `{annotation}`, but not `{TOPOLOGY}`")]
     NoTopology {
         /// The pod.
         pod: String,
         /// The annotation.
-        annotation: String,
+        annotation: &'static str,
     },
     /// Nothing says which node the pod is.
     #[error(
@@ -67,23 +61,13 @@ pub enum PodError {
         /// Why.
         reason: String,
     },
-    /// A link cannot be.
-    #[error("the link `{interface}` of pod {pod} {reason}")]
-    Link {
+    /// What they say cannot be.
+    #[error("the annotations of pod {pod} are wrong at `{}`: {finding}", finding.place)]
+    Rule {
         /// The pod.
         pod: String,
-        /// The interface.
-        interface: InterfaceName,
-        /// Why.
-        reason: String,
-    },
-    /// What the pod's namespace is to be told contradicts itself.
-    #[error("the annotation `{FORWARDING}` of pod {pod} cannot be carried out")]
-    Plan {
-        /// The pod.
-        pod: String,
-        /// Why.
-        source: PlanError,
+        /// What is wrong, where.
+        finding: Box<Finding>,
     },
 }
 
@@ -112,23 +96,21 @@ impl Pod {
         self.links.iter().find(|link| link.interface == *interface)
     }
 
-    /// The MAC address of a link's end.
-    pub(crate) fn mac(&self, link: &Link) -> MacAddress {
-        let derived = || identity::mac(&self.topology, (self.node.as_str(), &link.interface));
-        link.mac.unwrap_or_else(derived)
+    /// The pod as rules look at it, by a number of the caller's.
+    pub(crate) fn rules(&self, index: usize) -> rule::Node<'_> {
+        rule::Node {
+            index,
+            topology: Some(&self.topology),
+            name: &self.node,
+            links: &self.links,
+            forwarding: &self.forwarding,
+        }
     }
 
     /// The ends of links in the pod, which is at `place`.
-    pub(crate) fn ends(&self, place: Place) -> impl Fn(&Link) -> WireEnd {
+    pub fn ends(&self, place: Place) -> impl Fn(&Link) -> WireEnd {
         let group = Some(self.group());
-        move |link| WireEnd {
-            place: place.clone(),
-            interface: link.interface.clone(),
-            mac: self.mac(link),
-            altname: identity::altname(&self.topology, (self.node.as_str(), &link.interface)),
-            group,
-            tuning: Box::new(link.tuning.clone().unwrap_or_default()),
-        }
+        move |link| wire::node_end(&self.topology, &self.node, link, place.clone(), group)
     }
 
     /// The group of the pod's ends.
@@ -137,36 +119,30 @@ impl Pod {
     }
 
     /// The host's end of a link.
-    pub(crate) fn host_end(&self, interface: &InterfaceName) -> WireEnd {
-        WireEnd {
-            place: Place::Host,
-            interface: interface.clone(),
-            mac: identity::mac(&self.topology, (HOST, interface)),
-            altname: identity::altname(&self.topology, (HOST, interface)),
-            group: None,
-            tuning: Box::default(),
-        }
+    pub fn host_end(&self, interface: &InterfaceName) -> WireEnd {
+        wire::host_end(&self.topology, interface)
     }
 
     /// The number of a link's wire.
-    pub(crate) fn wire_group(&self, link: &Link, peer: &Peer) -> u32 {
-        let (node, interface) = match peer {
-            Peer::Node { node, interface } => (node.as_str(), interface),
-            Peer::Host(interface) => (HOST, interface),
-        };
-        let own = (self.node.as_str(), &link.interface);
-        identity::group(&self.topology, own, (node, interface))
+    pub fn wire_group(&self, link: &Link, peer: &Peer) -> u32 {
+        wire::group(&self.topology, &self.node, link, peer)
+    }
+
+    /// What the virtual function of a link is told, and the pool that it is from.
+    ///
+    /// # Errors
+    /// [`NoPool`].
+    pub fn function<'a>(
+        &self,
+        link: &Link,
+        pools: &'a Pools,
+    ) -> Result<(VfOptions, &'a Pool), NoPool> {
+        default::function(link, self.forwarding.plane, pools)
     }
 
     /// What the pod's namespace is told once all its links are there.
-    ///
-    /// # Errors
-    /// [`PodError::Plan`], which a pod that was read does not have.
-    pub(crate) fn settings(&self) -> Result<Vec<Setting>, PodError> {
-        setting::settings(&self.links, &self.forwarding).map_err(|source| PodError::Plan {
-            pod: self.name.clone(),
-            source,
-        })
+    pub fn settings(&self) -> Vec<Setting> {
+        setting::settings(&self.links, &self.forwarding)
     }
 }
 
@@ -184,9 +160,4 @@ impl fmt::Display for Pod {
             "node `{node}` of topology `{topology}` (pod {name})"
         )
     }
-}
-
-/// The MTU of a link, bytes.
-pub(crate) fn mtu(link: &Link) -> u32 {
-    link.mtu.unwrap_or(DEFAULT_MTU)
 }

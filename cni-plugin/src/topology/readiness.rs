@@ -147,7 +147,7 @@ mod tests {
                 "rules":[{"priority":5,"table":7}]}"#,
         )
         .unwrap();
-        let settings = settings(&links, &forwarding).unwrap();
+        let settings = settings(&links, &forwarding);
         (links, settings)
     }
 

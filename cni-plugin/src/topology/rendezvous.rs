@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::pod::{Pod, mtu};
+use super::pod::Pod;
 use super::vf;
 use crate::cni::configuration::VfConfiguration;
 use crate::cni::result::Interface;
 use crate::topology::error::TopologyError;
 use crate::topology::record::{Attachment, Kind};
 use pinwire_wiring::allocation::restore;
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::annotation::{Link, LinkType, Peer};
 use pinwire_wiring::fault::step;
 use pinwire_wiring::kernel::inside::Inside;
@@ -141,7 +142,7 @@ fn meet(
     let peers = pod.peers().map(|(_, peer)| (pod.peer_key(peer), far(peer)));
     state.publish(&attachment.name, &pod.key(), peers)?;
     step();
-    let settings = pod.settings()?;
+    let settings = pod.settings();
     tell::namespace(pod, sockets.at(&place)?, &settings)?;
     step();
     let wires = meetings.iter().map(|meeting| &meeting.wire);
@@ -183,7 +184,7 @@ fn meetings<'a>(
         let number = || pod.wire_group(link, peer);
         let wire = Wire {
             group: far.group.unwrap_or_else(number),
-            mtu: mtu(link),
+            mtu: default::mtu(link),
             ends: [own(link), far],
         };
         Some(Meeting {

@@ -3,11 +3,13 @@
 
 use super::pod::Pod;
 use crate::attach::vf::interface;
-use crate::cni::configuration::{VfConfiguration, unknown_pool};
+use crate::cni::configuration::VfConfiguration;
 use crate::cni::result::Interface;
 use crate::topology::record::Attachment;
+use pinwire_wiring::allocation;
 use pinwire_wiring::allocation::end::{Claim, VfEnd};
-use pinwire_wiring::allocation::{self, AllocationError, Runner};
+use pinwire_wiring::allocation::{AllocationError, Runner};
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::annotation::{Link, LinkType, Peer};
 use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::ledger::State;
@@ -48,13 +50,11 @@ fn end(
     link: &Link,
     configuration: &VfConfiguration,
 ) -> Result<VfEnd, AllocationError> {
-    let options = link.vf.clone().unwrap_or_default();
-    let pool = options.pool.clone().unwrap_or_default();
-    let members = configuration.pools.get(&pool);
-    let members = members.ok_or_else(|| AllocationError::Link {
+    let function = pod.function(link, &configuration.pools);
+    let (options, members) = function.map_err(|error| AllocationError::Link {
         interface: link.interface.clone(),
         pod: pod.name.clone(),
-        reason: unknown_pool(&pool, &configuration.pools),
+        reason: error.to_string(),
     })?;
     let path = attachment.netns.path.clone();
     let end = pod.ends(Place::Netns(path.clone()))(link);
@@ -68,10 +68,10 @@ fn end(
         },
         netns: path,
         mac: end.mac,
-        mtu: super::pod::mtu(link),
+        mtu: default::mtu(link),
         altname: end.altname,
         members: members.clone(),
-        pool,
+        pool: options.pool.clone().unwrap_or_default(),
         options,
         tuning: *end.tuning,
     })

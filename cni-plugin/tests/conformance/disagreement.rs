@@ -23,25 +23,31 @@ fn pods_that_disagree_are_both_named() {
             "another peer",
             a,
             "- {interface: y, peer: c:x}",
-            "its end linked to `c:x`",
+            "which names `c:x`",
         ),
         (
             "another end",
             a,
             "- {interface: y, peer: a:w}",
-            "its end linked to `a:w`",
+            "which names `a:w`",
         ),
         (
             "the MTU",
             a,
             "- {interface: y, peer: a:x, mtu: 9000}",
-            "MTU 1500 and 9000",
+            "different MTUs, 1500 and 9000 bytes",
         ),
         (
             "an address",
             a,
             "- {interface: y, peer: a:x, addresses: [10.0.0.1/30]}",
             "10.0.0.1",
+        ),
+        (
+            "one end without a peer",
+            "- {interface: x, peer: b:y, type: vf, vf: {pool: cable}}",
+            "- {interface: y, type: vf, vf: {pool: cable}}",
+            "which names no peer",
         ),
         (
             "a MAC address",
@@ -131,7 +137,12 @@ fn broken_annotations() {
                 104,
                 "unknown field",
             ),
-            ("pinwire.dev/links", "- {interface: x}", 104, "has no peer"),
+            (
+                "pinwire.dev/links",
+                "- {interface: x}",
+                104,
+                "has no `peer`",
+            ),
             ("pinwire.dev/links", "- {peer: b:y}", 104, "interface"),
             (
                 "pinwire.dev/links",
@@ -149,25 +160,25 @@ fn broken_annotations() {
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y}\n- {interface: x, peer: c:y}",
                 104,
-                "twice",
+                "at `pinwire.dev/links[1].interface`: the node `a` has two interfaces `x`",
             ),
             (
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y, mtu: 10}",
                 104,
-                "10 bytes",
+                "10 is not between 68 and 65535",
             ),
             (
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y, mtu: 1000, addresses: [\"fd00::1/64\"]}",
                 104,
-                "1280",
+                "carries no IPv6",
             ),
             (
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y, type: vf}",
                 104,
-                "from which pool",
+                "no pool of virtual functions is defined",
             ),
             (
                 "pinwire.dev/links",
@@ -179,7 +190,7 @@ fn broken_annotations() {
                 "pinwire.dev/links",
                 "- {interface: x, peer: host:y, type: vf, vf: {pool: cable}}",
                 104,
-                "leads out of this machine",
+                "cannot end at an interface of this host",
             ),
             (
                 "pinwire.dev/links",
@@ -203,13 +214,13 @@ fn broken_annotations() {
                 "pinwire.dev/links",
                 "- {interface: x, type: vf, vf: {pool: edge}}",
                 104,
-                "there is no pool `edge`",
+                "no pool of virtual functions is defined",
             ),
             (
                 "pinwire.dev/links",
                 "- {interface: x, peer: b:y, hostAddresses: [10.0.0.1/24]}",
                 104,
-                "not the host",
+                "need a peer `host:NAME`",
             ),
             (
                 "pinwire.dev/links",
@@ -231,7 +242,7 @@ fn broken_annotations() {
                 "pinwire.dev/forwarding",
                 "routes: [{to: 10.0.0.0/8}]",
                 104,
-                "`via` or `interface`",
+                "leads nowhere",
             ),
             (
                 "pinwire.dev/forwarding",
@@ -240,9 +251,15 @@ fn broken_annotations() {
                 "kernel.hostname",
             ),
             ("pinwire.dev/topology", "No Topology", 104, "DNS label"),
-            ("pinwire.dev/node", "host", 104, "the host itself"),
+            ("pinwire.dev/node", "host", 104, "cannot be named `host`"),
             ("pinwire.dev/node", "A", 104, "DNS label"),
             ("pinwire.dev/linkz", "", 104, "pinwire.dev/linkz"),
+            (
+                "pinwire.dev/isolation",
+                "cpus: \"1\"",
+                104,
+                "not supported by this version",
+            ),
         ] {
             let mut annotations = node("- {interface: x, peer: b:y}", "");
             annotations[annotation] = json!(value);
@@ -261,11 +278,11 @@ fn broken_annotations() {
         // What the kernel refuses.
         let unreachable = node(
             "- {interface: x, peer: host:pw-x}",
-            "routes: [{to: 10.0.0.0/8, via: 192.0.2.1}]",
+            "sysctls: {net.ipv4.no_such_key: 1}",
         );
         let message = call(lab, "ADD", "a", &unreachable).fails(102);
         assert!(
-            message.contains("node `a`") && message.contains("Nexthop has invalid gateway"),
+            message.contains("node `a`") && message.contains("net.ipv4.no_such_key"),
             "{message}"
         );
         assert_eq!(links(&Netns::current().unwrap()), ["lo"]);

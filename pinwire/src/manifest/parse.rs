@@ -3,29 +3,17 @@
 
 use std::fmt;
 
+use pinwire_wiring::annotation::text;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::source::Place;
-use super::syntax::{self, ALIASED_MAX, DEPTH_MAX, NODES_MAX, SyntaxError, TEXT_MAX};
+use super::syntax::{self, SyntaxError};
 use super::tree::{Entry, Tree, Value};
 
 /// Reads all documents of a text; places get the number `source`.
 pub(crate) fn parse(text: &str, source: u32) -> Result<Vec<Tree>, SyntaxError> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: DEPTH_MAX,
-            max_documents: NODES_MAX,
-            max_events: 4 * NODES_MAX,
-            max_nodes: NODES_MAX,
-            max_total_scalar_bytes: TEXT_MAX,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: ALIASED_MAX },
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options::<Spanned<Raw>>(text, options)
+    serde_saphyr::from_multiple_with_options::<Spanned<Raw>>(text, text::options())
         .map_err(|error| SyntaxError::new(text, &error))?
         .into_iter()
         .map(|document| document.tree(text, source))

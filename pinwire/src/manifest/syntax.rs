@@ -3,17 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use pinwire_wiring::annotation::text::{ALIASED_MAX, DEPTH_MAX, NODES_MAX, TEXT_MAX};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Location, MessageFormatter, UserMessageFormatter};
-
-/// Nesting of sequences and mappings; a pod needs about eight.
-pub(super) const DEPTH_MAX: usize = 40;
-/// Sequences, mappings and scalars in one file; a pod of a topology has about sixty.
-pub(super) const NODES_MAX: usize = 1_000_000;
-/// Values that aliases stand for, in one file.
-pub(super) const ALIASED_MAX: usize = 20_000;
-/// Text in scalars, aliases followed, in bytes.
-pub(super) const TEXT_MAX: usize = 32 << 20;
 
 /// Why a text is not YAML, and where: a range of bytes of the text.
 #[derive(Debug)]

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::annotation::{Link, LinkType, Peer};
-use pinwire_wiring::identity;
-use pinwire_wiring::identity::HOST;
-use pinwire_wiring::name::{InterfaceName, NodeName, TopologyName};
-use pinwire_wiring::wire::{DEFAULT_MTU, Place, Wire, WireEnd};
+use pinwire_wiring::name::NodeName;
+use pinwire_wiring::wire;
+use pinwire_wiring::wire::{Place, Wire};
 
-use super::mac;
 use crate::paths::TopologyPaths;
 use crate::topology::Topology;
 
@@ -23,72 +22,31 @@ pub(super) fn wires(topology: &Topology, paths: &TopologyPaths) -> Vec<Wire> {
     let links: HashMap<_, _> = ends()
         .map(|(node, link)| ((node, &link.interface), link))
         .collect();
+    let end = |node: &NodeName, link: &Link| {
+        let place = Place::Netns(paths.namespace(node));
+        wire::node_end(&topology.name, node, link, place, None)
+    };
     ends()
         .filter_map(|(node, link)| {
-            let far = match link.peer.as_ref()? {
-                Peer::Host(interface) => host_end(&topology.name, interface),
+            let peer = link.peer.as_ref()?;
+            let far = match peer {
+                Peer::Host(interface) => wire::host_end(&topology.name, interface),
                 Peer::Node {
                     node: other,
                     interface,
                 } => {
-                    let peer = links.get(&(other, interface))?;
+                    let far = links.get(&(other, interface))?;
                     if (other, interface) < (node, &link.interface) {
                         return None;
                     }
-                    node_end(&topology.name, paths, other, peer)
+                    end(other, far)
                 }
             };
-            Some(wire(
-                topology,
-                link,
-                node_end(&topology.name, paths, node, link),
-                far,
-                node,
-            ))
+            Some(Wire {
+                group: wire::group(&topology.name, node, link, peer),
+                mtu: default::mtu(link),
+                ends: [end(node, link), far],
+            })
         })
         .collect()
-}
-
-fn wire(topology: &Topology, link: &Link, near: WireEnd, far: WireEnd, node: &NodeName) -> Wire {
-    let other = match &link.peer {
-        Some(Peer::Node { node, .. }) => node.as_str(),
-        Some(Peer::Host(_)) | None => HOST,
-    };
-    Wire {
-        group: identity::group(
-            &topology.name,
-            (node.as_str(), &near.interface),
-            (other, &far.interface),
-        ),
-        mtu: link.mtu.unwrap_or(DEFAULT_MTU),
-        ends: [near, far],
-    }
-}
-
-fn node_end(
-    topology: &TopologyName,
-    paths: &TopologyPaths,
-    node: &NodeName,
-    link: &Link,
-) -> WireEnd {
-    WireEnd {
-        place: Place::Netns(paths.namespace(node)),
-        interface: link.interface.clone(),
-        mac: mac(topology, node, link),
-        altname: identity::altname(topology, (node.as_str(), &link.interface)),
-        group: None,
-        tuning: Box::new(link.tuning.clone().unwrap_or_default()),
-    }
-}
-
-/// The host's end of a wire. `host` is reserved as a node's name, so its identity cannot clash with a node's.
-fn host_end(topology: &TopologyName, interface: &InterfaceName) -> WireEnd {
-    WireEnd {
-        place: Place::Host,
-        interface: interface.clone(),
-        mac: identity::mac(topology, (HOST, interface)),
-        altname: identity::altname(topology, (HOST, interface)),
-        group: None,
-        tuning: Box::default(),
-    }
 }

@@ -7,7 +7,8 @@ use pinwire_shim::workload::Workload;
 use pinwire_wiring::name::NodeName;
 
 use super::{Container, resources, security, volume};
-use crate::manifest::pod::{self, PullPolicy, Spec};
+use crate::manifest::pod;
+use crate::manifest::pod::{PullPolicy, Spec};
 use crate::manifest::report::Report;
 use crate::manifest::tree::Tree;
 

@@ -4,25 +4,15 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pinwire_wiring::annotation::{Forwarding, Link};
+use pinwire_wiring::annotation::{FORWARDING, Forwarding, LINKS, Link, NODE, TOPOLOGY, rule};
 use pinwire_wiring::name::{NodeName, TopologyName};
 
-use super::{Node, container, pod};
-use crate::manifest::read::{self, Dialect};
+use super::{Node, container, pod, rules};
+use crate::manifest::read::Dialect;
 use crate::manifest::report::Report;
 use crate::manifest::source::Place;
 use crate::manifest::tree::{Entry, Tree, Value};
-use crate::manifest::{PodDocument, annotation, suggest};
-
-const PREFIX: &str = "pinwire.dev/";
-const KNOWN: [&str; 4] = [
-    pinwire_wiring::annotation::TOPOLOGY,
-    pinwire_wiring::annotation::LINKS,
-    pinwire_wiring::annotation::FORWARDING,
-    pinwire_wiring::annotation::NODE,
-];
-/// Annotations of the design that this version does not carry out.
-const LATER: [&str; 1] = ["pinwire.dev/isolation"];
+use crate::manifest::{PodDocument, annotation, read};
 
 /// A node with the places of what it was made of.
 pub(super) struct Draft {
@@ -40,17 +30,6 @@ impl Draft {
     /// The name, for messages.
     pub(super) fn name(&self) -> &str {
         self.node.name.as_str()
-    }
-
-    /// Whether a link of that name has no interface, since a process drives it.
-    pub(super) fn is_driven(&self, name: &str) -> bool {
-        let mut links = self.node.links.iter();
-        links.any(|link| link.interface.as_str() == name && !link.has_interface())
-    }
-
-    /// The names of the interfaces.
-    pub(super) fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.node.links.iter().map(|link| link.interface.as_str())
     }
 }
 
@@ -73,14 +52,11 @@ pub(super) fn draft(
         );
     }
     let topology = topology_name(document, renamed, report);
-    let named_by = annotations
-        .entry(pinwire_wiring::annotation::NODE)
-        .or(metadata.entry("name"));
+    let named_by = annotations.entry(NODE).or(metadata.entry("name"));
     let name: Option<NodeName> = named_by.and_then(|entry| node_name(entry, report));
-    let (links, link_tree) =
-        read_annotation::<Vec<Link>>(annotations, pinwire_wiring::annotation::LINKS, report)?;
+    let (links, link_tree) = read_annotation::<Vec<Link>>(annotations, LINKS, report)?;
     let (forwarding, forwarding_tree) =
-        read_annotation::<Forwarding>(annotations, pinwire_wiring::annotation::FORWARDING, report)?;
+        read_annotation::<Forwarding>(annotations, FORWARDING, report)?;
     let spec = tree.value("spec");
     let containers = container::build(&written.spec, spec, report);
     pod::check(document, report);
@@ -109,7 +85,7 @@ pub(super) fn draft(
         );
     }
     let topology_place = annotations
-        .get(pinwire_wiring::annotation::TOPOLOGY)
+        .get(TOPOLOGY)
         .map_or(metadata.place_of("name"), |tree| tree.place);
     let name_place = named_by.map_or(metadata.place, |entry| entry.value.place);
     Some(Draft {
@@ -156,34 +132,12 @@ pub(super) fn check_names(drafts: &[Draft], report: &mut Report) -> Option<Topol
 }
 
 fn check_annotations(annotations: &Tree, report: &mut Report) {
-    for Entry { key, key_place, .. } in annotations.entries() {
-        if KNOWN.contains(&key.as_str()) {
-            continue;
-        }
-        if LATER.contains(&key.as_str()) {
-            report
-                .error(
-                    *key_place,
-                    format!("`{key}` is not supported by this version"),
-                )
-                .hint("remove it: nothing would be pinned or isolated");
-        } else if key.starts_with(PREFIX) {
-            let hint = suggest::hint(key, KNOWN);
-            let hint =
-                hint.unwrap_or_else(|| format!("the annotations are {}", suggest::list(&KNOWN)));
-            report
-                .error(*key_place, format!("there is no annotation `{key}`"))
-                .hint(hint);
-        } else if let Some(near) = suggest::nearest(key, KNOWN) {
-            // Annotations of others are none of Pinwire's business, but this one looks like its own.
-            report
-                .warning(
-                    *key_place,
-                    format!("`{key}` is not an annotation of Pinwire"),
-                )
-                .hint(format!("did you mean `{near}`?"));
-        }
-    }
+    let keys = || annotations.entries().iter().map(|entry| entry.key.as_str());
+    let mut findings = rule::annotations(0, keys());
+    findings.extend(rule::look_alikes(0, keys()));
+    rules::show(findings, report, |place| {
+        Some(rules::find(annotations, &place.path))
+    });
 }
 
 fn topology_name(
@@ -192,10 +146,7 @@ fn topology_name(
     report: &mut Report,
 ) -> Option<TopologyName> {
     let metadata = document.tree.value("metadata");
-    match metadata
-        .value("annotations")
-        .get(pinwire_wiring::annotation::TOPOLOGY)
-    {
+    match metadata.value("annotations").get(TOPOLOGY) {
         Some(tree) => parse(tree, report),
         None if renamed.is_some() => None,
         None => {
@@ -203,10 +154,7 @@ fn topology_name(
                 "the pod `{}` belongs to no topology",
                 document.pod.metadata.name
             );
-            let hint = format!(
-                "add the annotation `{}: NAME`",
-                pinwire_wiring::annotation::TOPOLOGY
-            );
+            let hint = format!("add the annotation `{}: NAME`", TOPOLOGY);
             report.error(metadata.place_of("name"), message).hint(hint);
             None
         }
@@ -217,22 +165,9 @@ fn node_name(entry: &Entry, report: &mut Report) -> Option<NodeName> {
     let Value::Text(text) = &entry.value.value else {
         return None;
     };
-    let hint = format!(
-        "the node is named by the pod, or by the annotation `{}: NAME`",
-        pinwire_wiring::annotation::NODE
-    );
-    let name: NodeName = text
-        .parse()
-        .map_err(|error: String| report.error(entry.value.place, error).hint(hint))
-        .ok()?;
-    if name.as_str() == "host" {
-        let hint = "`host` in a peer means this host's own network namespace: choose another name";
-        report
-            .error(entry.value.place, "a node cannot be named `host`")
-            .hint(hint);
-        return None;
-    }
-    Some(name)
+    rule::node_name(text)
+        .map_err(|(error, hint)| report.error(entry.value.place, error).hint(hint))
+        .ok()
 }
 
 /// Text that must be a name.

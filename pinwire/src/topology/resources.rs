@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use pinwire_shim::workload::Resources;
 
-use crate::manifest::pod;
 use crate::manifest::quantity::Quantity;
 use crate::manifest::report::Report;
-use crate::manifest::suggest;
 use crate::manifest::tree::Tree;
+use crate::manifest::{pod, suggest};
 
 /// The least limit of memory that a container can start with, in bytes.
 const MEMORY_MIN: u64 = 4 << 20;

@@ -97,7 +97,7 @@ impl VfEnd {
                 ends: [own, peer.clone()],
             },
         };
-        let attributes = self.options.attributes();
+        let attributes = self.options.attributes(self.peer.is_some());
         let attributes = attributes.map_err(|(key, reason)| AllocationError::Link {
             interface: self.interface.clone(),
             pod: self.node.to_string(),

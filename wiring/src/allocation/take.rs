@@ -5,6 +5,7 @@ use super::choice::{Source, choose};
 use super::error::AllocationError;
 use super::near::Runner;
 use super::{reset, restore, tune};
+use crate::annotation::rule::default;
 use crate::annotation::tuning::Tuning;
 use crate::annotation::{Attributes, VFIO, VfOptions, Vlan};
 use crate::error::chain;
@@ -120,9 +121,7 @@ fn holding(wanted: &Wanted<'_>, function: &VirtualFunction, wire: Option<WireSha
     attributes.mac = wanted.mac;
     if let Some(wire) = &wire {
         attributes.vlan = Some(wanted.options.tag(wire.vlan));
-        // The wire is nobody else's: what its nodes forward comes from other addresses than their own.
-        attributes.spoof_check = attributes.spoof_check.or(Some(false));
-        attributes.trust = attributes.trust.or(Some(true));
+        default::complete_wire(&mut attributes);
     }
     // Where no VLAN is asked for, none is touched; a priority alone has no meaning.
     let untagged = |vlan: &Vlan| vlan.id == 0;

@@ -32,6 +32,11 @@ impl Route {
             Destination::Default => self.via.or(self.source).map_or(Family::V4, Family::of),
         }
     }
+
+    /// Whether it is an IPv6 route.
+    pub fn is_v6(&self) -> bool {
+        self.family() == Family::V6
+    }
 }
 
 impl Rule {

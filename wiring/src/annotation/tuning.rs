@@ -30,7 +30,8 @@ pub struct Tuning {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coalescing: Option<Coalescing>,
     /// Offloads, each on or off (`ethtool -K`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::annotation::or_default")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub offloads: BTreeMap<Offload, bool>,
     /// The CPUs that serve its interrupts, such as `2-3,6`; only of a virtual function.
     #[serde(

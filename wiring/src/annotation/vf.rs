@@ -79,11 +79,11 @@ pub struct VfOptions {
 }
 
 impl VfOptions {
-    /// The attributes that are asked for; the MAC address is not said here.
+    /// The attributes that are asked for; the MAC address is not said here, nor the VLAN that a wire gets later.
     ///
     /// # Errors
     /// The key that is wrong, and why.
-    pub fn attributes(&self) -> Result<Attributes, (&'static str, String)> {
+    pub fn attributes(&self, wire: bool) -> Result<Attributes, (&'static str, String)> {
         let rate = (self.min_tx_rate, self.max_tx_rate);
         let (min, max) = (rate.0.unwrap_or(0), rate.1.unwrap_or(0));
         if max != 0 && min > max {
@@ -94,7 +94,7 @@ impl VfOptions {
         }
         Ok(Attributes {
             mac: None,
-            vlan: self.vlan()?,
+            vlan: self.vlan(wire)?,
             rate: (rate != (None, None)).then_some(Rate { min, max }),
             spoof_check: self.spoofcheck,
             link_state: self.link_state,
@@ -102,7 +102,7 @@ impl VfOptions {
         })
     }
 
-    fn vlan(&self) -> Result<Option<Vlan>, (&'static str, String)> {
+    fn vlan(&self, wire: bool) -> Result<Option<Vlan>, (&'static str, String)> {
         let (id, qos) = (self.vlan, self.vlan_qos.unwrap_or(0));
         if let Some(id) = id.filter(|id| *id > VLAN_MAX) {
             return Err(("vlan", format!("{id} is not between 0 and {VLAN_MAX}")));
@@ -111,7 +111,7 @@ impl VfOptions {
             return Err(("vlanQoS", format!("{qos} is not between 0 and {QOS_MAX}")));
         }
         // A wire's VLAN is chosen later, and takes these along.
-        let tagged = id.is_some_and(|id| id > 0) || (id.is_none() && self.pool.is_some());
+        let tagged = id.is_some_and(|id| id > 0) || (id.is_none() && wire);
         if qos > 0 && !tagged {
             return Err(("vlanQoS", format!("{qos} needs a VLAN")));
         }
@@ -159,11 +159,6 @@ mod tests {
                 Err("vlanProto"),
             ),
             (
-                "protocol of a wire",
-                r#"{"pool": "cable", "vlanProto": "802.1ad"}"#,
-                Ok(()),
-            ),
-            (
                 "rates",
                 r#"{"minTxRate": 6, "maxTxRate": 5}"#,
                 Err("minTxRate"),
@@ -171,16 +166,21 @@ mod tests {
         ];
         for (name, text, expected) in cases {
             let options: VfOptions = serde_json::from_str(text).unwrap();
-            let result = options.attributes().map(drop).map_err(|(key, _)| key);
+            let result = options.attributes(false).map(drop).map_err(|(key, _)| key);
             assert_eq!(result, expected, "{name}");
+        }
+        // A wire gets a VLAN of its own.
+        for text in [r#"{"vlanProto": "802.1ad"}"#, r#"{"vlanQoS": 1}"#] {
+            let options: VfOptions = serde_json::from_str(text).unwrap();
+            assert_eq!(options.attributes(true).map(drop), Ok(()), "{text}");
         }
     }
 
     #[test]
     fn absent_is_not_zero() {
         let options: VfOptions = serde_json::from_str("{}").unwrap();
-        assert_eq!(options.attributes().unwrap().list(), []);
+        assert_eq!(options.attributes(false).unwrap().list(), []);
         let options: VfOptions = serde_json::from_str(r#"{"vlan": 0}"#).unwrap();
-        assert_eq!(options.attributes().unwrap().list().len(), 1);
+        assert_eq!(options.attributes(false).unwrap().list().len(), 1);
     }
 }

@@ -9,6 +9,8 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::name::InterfaceName;
+
 mod writer;
 
 pub(crate) use writer::Sysctls;
@@ -80,11 +82,19 @@ impl FromStr for SysctlKey {
                 "the sysctl `{text}` is not one of a network namespace: only `net.…` belongs to a node"
             ));
         }
-        let wrong = |part: &str| {
-            part.is_empty() || part == "." || part == ".." || part.contains(char::is_whitespace)
+        let plain = |part: &str| {
+            let mut bytes = part.bytes();
+            !part.is_empty()
+                && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         };
-        if path.contains('\0') || path.split('/').any(wrong) {
-            return Err(format!("`{text}` is not the name of a sysctl"));
+        // net, ipv4, conf, NAME
+        let is_interface =
+            |position, part: &str| position == 3 && part.parse::<InterfaceName>().is_ok();
+        let mut parts = path.split('/').enumerate();
+        if !parts.all(|(position, part)| plain(part) || is_interface(position, part)) {
+            return Err(format!(
+                "`{text}` is not the name of a sysctl: write it with dots, such as net.ipv4.ip_forward"
+            ));
         }
         Ok(Self(Cow::Owned(path)))
     }

@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use super::Setting;
-use crate::annotation::{Family, Forwarding, Link, Plane};
+use crate::annotation::{Family, Forwarding, Link, Plane, Route};
 use crate::kernel::sysctl::SysctlKey;
 
 /// IPv4 forwarding.
@@ -55,8 +55,8 @@ struct Sysctl {
     baseline: bool,
 }
 
-/// The sysctls of a node, in the order in which they have to be written; an error is a wrong key's.
-pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Setting>, String> {
+/// The sysctls of a node, in the order in which they have to be written.
+pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Vec<Setting> {
     let kernel = forwarding.plane == Plane::Kernel;
     let switch = |on| if on { "1" } else { "0" };
     let v6 = switch(kernel && has_v6(links, forwarding));
@@ -68,16 +68,15 @@ pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Se
         baseline: true,
     };
     let mut sysctls: Vec<Sysctl> = baseline.map(sysctl).collect();
-    for (text, value) in &forwarding.sysctls {
-        let key: SysctlKey = text.parse()?;
-        let other_name = if key == ALL_FORWARDING {
+    for (key, value) in &forwarding.sysctls {
+        let other_name = if *key == ALL_FORWARDING {
             &FORWARDING
         } else {
-            &key
+            key
         };
-        sysctls.retain(|sysctl| sysctl.key != key && sysctl.key != *other_name);
+        sysctls.retain(|sysctl| sysctl.key != *key && sysctl.key != *other_name);
         sysctls.push(Sysctl {
-            key,
+            key: key.clone(),
             value: value.to_string().into(),
             baseline: false,
         });
@@ -90,17 +89,14 @@ pub(super) fn sysctls(links: &[&Link], forwarding: &Forwarding) -> Result<Vec<Se
         value: sysctl.value,
         if_present: sysctl.baseline,
     };
-    Ok(sysctls.into_iter().map(setting).collect())
+    sysctls.into_iter().map(setting).collect()
 }
 
 /// Whether anything of a node is of IPv6.
 fn has_v6(links: &[&Link], forwarding: &Forwarding) -> bool {
     let mut addresses = links.iter().flat_map(|link| &link.addresses);
     addresses.any(|address| address.addr().is_ipv6())
-        || forwarding
-            .routes
-            .iter()
-            .any(|route| route.family() == Family::V6)
+        || forwarding.routes.iter().any(Route::is_v6)
         || forwarding.neighbours.iter().any(|peer| peer.ip.is_ipv6())
         || forwarding
             .rules

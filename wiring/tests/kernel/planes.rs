@@ -100,7 +100,7 @@ fn send(from: (&Netns, &str), to: (&Netns, &str)) -> usize {
 }
 
 fn tell(netns: &Netns, ends: Value, how: Value) -> Vec<Setting> {
-    let plan = settings(&links(ends), &forwarding(how)).unwrap();
+    let plan = settings(&links(ends), &forwarding(how));
     apply(netns, &plan).unwrap();
     apply(netns, &plan).unwrap();
     plan

@@ -14,9 +14,9 @@ use crate::topology::{forwarding, no_forwarding};
 fn errors_name_the_setting_and_carry_the_kernel_s_words() {
     sandbox(|sandbox| {
         let (a, _b, _wire) = pair(sandbox);
-        apply(&a, &settings(&one_link(), &no_forwarding()).unwrap()).unwrap();
+        apply(&a, &settings(&one_link(), &no_forwarding())).unwrap();
         let with = |value: Value| {
-            let plan = settings(&[], &forwarding(value)).unwrap();
+            let plan = settings(&[], &forwarding(value));
             chain(&apply(&a, &plan).unwrap_err())
         };
         let found = with(json!({"routes": [{"to": "10.5.0.0/16", "via": "192.0.2.1"}]}));
@@ -47,7 +47,7 @@ fn errors_name_the_setting_and_carry_the_kernel_s_words() {
 fn removal_goes_on_after_errors_and_returns_them() {
     sandbox(|sandbox| {
         let (a, _b, _wire) = pair(sandbox);
-        let mut plan = settings(&one_link(), &no_forwarding()).unwrap();
+        let mut plan = settings(&one_link(), &no_forwarding());
         apply(&a, &plan).unwrap();
         let (here, gone) = ("eth0".parse().unwrap(), "eth9".parse().unwrap());
         plan.push(Setting::Xdp {

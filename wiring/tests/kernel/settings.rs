@@ -18,7 +18,7 @@ pub(crate) fn pair(sandbox: &Sandbox) -> (Netns, Netns, Wire) {
     let wire = wire(sandbox, "a:eth0", "b:eth0");
     create(&wire).unwrap();
     let far = links(json!([{"interface": "eth0", "addresses": ["10.0.3.201/32"]}]));
-    apply(&b, &settings(&far, &no_forwarding()).unwrap()).unwrap();
+    apply(&b, &settings(&far, &no_forwarding())).unwrap();
     (a, b, wire)
 }
 
@@ -123,7 +123,7 @@ fn the_interfaces_of_a_group_come_up_together_and_no_others() {
 fn addresses_routes_rules_and_neighbours_are_as_planned_and_twice_is_as_once() {
     sandbox(|sandbox| {
         let (a, _b, _wire) = pair(sandbox);
-        let plan = settings(&one_link(), &full()).unwrap();
+        let plan = settings(&one_link(), &full());
         for _ in 0..2 {
             apply(&a, &plan).unwrap_or_else(|error| panic!("{}", chain(&error)));
             assert_full(&a);
@@ -203,7 +203,7 @@ fn assert_rules_and_neighbours(netns: &Netns) {
 fn what_somebody_took_away_is_missing() {
     sandbox(|sandbox| {
         let (a, _b, _wire) = pair(sandbox);
-        let plan = settings(&one_link(), &full()).unwrap();
+        let plan = settings(&one_link(), &full());
         apply(&a, &plan).unwrap();
         let seen = || -> Vec<String> {
             missing(&observe(&a).unwrap(), &plan)
@@ -240,7 +240,7 @@ fn the_host_s_sysctls_do_not_reach_a_node_and_the_manifest_s_do() {
             set(&format!("net/ipv4/conf/default/{key}"), "1");
         }
         assert_eq!(sysctl(&a, "net/ipv4/conf/eth0/rp_filter"), "1");
-        apply(&a, &settings(&one_link(), &full()).unwrap()).unwrap();
+        apply(&a, &settings(&one_link(), &full())).unwrap();
         let expected = [
             ("net/ipv4/ip_forward", "1"),
             ("net/ipv6/conf/all/forwarding", "1"),
@@ -256,7 +256,7 @@ fn the_host_s_sysctls_do_not_reach_a_node_and_the_manifest_s_do() {
         for (path, value) in expected {
             assert_eq!(sysctl(&a, path), value, "{path}");
         }
-        apply(&a, &settings(&one_link(), &no_forwarding()).unwrap()).unwrap();
+        apply(&a, &settings(&one_link(), &no_forwarding())).unwrap();
         assert_eq!(sysctl(&a, "net/ipv4/ip_forward"), "0");
         assert_eq!(sysctl(&a, "net/ipv6/conf/all/forwarding"), "0");
     });

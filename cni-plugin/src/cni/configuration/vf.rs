@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{ConfigurationError, Fields, checked};
+use pinwire_wiring::annotation::rule::default;
 use pinwire_wiring::annotation::{LinkState, Pool, Pools, RawPool, VfOptions, VlanProtocol};
 use pinwire_wiring::machine::PciAddress;
 
@@ -44,18 +45,13 @@ impl VfConfiguration {
             None => theirs,
         };
         let attributes = options
-            .attributes()
+            .attributes(false)
             .map_err(|(key, reason)| format!("{key}: {reason}"));
         checked("vf", attributes, lenient)?;
         checked("vf", check_driver(&options), lenient)?;
-        if let Some(pool) = &options.pool
-            && !pools.contains_key(pool)
-            && !lenient
-        {
-            return Err(ConfigurationError::Invalid {
-                key: "vf.pool".to_owned(),
-                reason: unknown_pool(pool, &pools),
-            });
+        if options.pool.is_some() {
+            let pool = default::pool(&pools, options.pool.as_deref(), false);
+            checked("vf.pool", pool.map_err(|error| error.to_string()), lenient)?;
         }
         Ok(Self {
             device: runtime_device.or(device).or(bus),
@@ -101,18 +97,6 @@ fn check_driver(options: &VfOptions) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
-}
-
-/// That a pool is not there, and which are.
-pub(crate) fn unknown_pool(pool: &str, pools: &Pools) -> String {
-    if pools.is_empty() {
-        return format!("there is no pool `{pool}`: the network configuration has no `pools`");
-    }
-    let names: Vec<&str> = pools.keys().map(String::as_str).collect();
-    format!(
-        "there is no pool `{pool}`; the network configuration has {}",
-        names.join(", ")
-    )
 }
 
 fn pools(value: Option<Value>, lenient: bool) -> Result<Pools, ConfigurationError> {

@@ -11,8 +11,8 @@ use pinwire_wiring::ledger::State;
 use pinwire_wiring::setting::Setting;
 
 /// What a pod's namespace ought to have been told by now, given the links that exist.
-pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Result<Vec<Setting>, TopologyError> {
-    Ok(ready(&pod.settings()?, &pod.links, existing))
+pub(crate) fn settings(pod: &Pod, existing: &Interfaces) -> Vec<Setting> {
+    ready(&pod.settings(), &pod.links, existing)
 }
 
 /// The links of a pod whose far ends are there, with whether they are the host's.

@@ -55,13 +55,10 @@ pub(super) fn check_node(
             continue;
         }
         let other_pod = other.kind.pod();
-        let ours = |peer: &Peer| matches!(peer, Peer::Node { node, .. } if *node == pod.node);
         let Some(netns) = other.netns.open() else {
             continue;
         };
-        for (link, peer) in other_pod.peers().filter(|(_, peer)| ours(peer)) {
-            agree(other_pod, link, peer, pod)?;
-        }
+        agree(other_pod, pod)?;
         if claimants.len() < OPEN {
             claimants.push((other, netns));
         }
@@ -79,7 +76,7 @@ pub(super) fn neighbours(
     sockets: &mut Sockets,
 ) -> Result<BTreeMap<NodeKey, Neighbour>, TopologyError> {
     let mut neighbours = BTreeMap::new();
-    for (link, peer) in pod.peers() {
+    for (_, peer) in pod.peers() {
         let key = pod.peer_key(peer);
         contest(state, attachment, pod, (&key, peer))?;
         if matches!(peer, Peer::Host(_)) {
@@ -89,15 +86,13 @@ pub(super) fn neighbours(
             && let Some((other, netns)) = resident(state, &key, &mut claimants)?
         {
             let other_pod = other.kind.pod().clone();
+            agree(pod, &other_pod)?;
             sockets.keep(other.netns.path.clone(), Inside::of(netns)?);
             let neighbour = Neighbour {
                 attachment: other,
                 pod: other_pod,
             };
             neighbours.insert(key.clone(), neighbour);
-        }
-        if let Some(neighbour) = neighbours.get(&key) {
-            agree(pod, link, peer, &neighbour.pod)?;
         }
     }
     Ok(neighbours)

@@ -97,7 +97,7 @@ pub(super) fn neighbour(
     };
     let links = other.links.iter().map(|link| link.interface.clone());
     let existing = links.filter(exists).collect();
-    let renewed = renewed(&other.settings()?, &other.links, &existing, &new).into_iter();
+    let renewed = renewed(&other.settings(), &other.links, &existing, &new).into_iter();
     settings.extend(renewed.filter(|setting| !setting.is_inherited()));
     if pod.forwarding.plane == Plane::Xdp {
         settings.extend(new.into_iter().map(setting::far_end));

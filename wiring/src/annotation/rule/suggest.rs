@@ -1,10 +1,7 @@
 //! "Did you mean": the known word nearest to a misspelt one, and lists of words for messages.
 
 /// The candidate nearest to `word`, if one is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();
     let limit = (folded.chars().count() / 3).clamp(1, 3);
     candidates
@@ -22,15 +19,12 @@ pub(crate) fn nearest<'a>(
 }
 
 /// As a hint: "did you mean …?".
-pub(crate) fn hint<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean `{near}`?"))
 }
 
 /// The words in back-ticks: `a`, `b` and `c`.
-pub(crate) fn list(words: &[&str]) -> String {
+pub fn list(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().filter(|word| !word.is_empty()).collect();
     match &words[..] {
         [] => "none".to_owned(),
