@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
+pub use crate::manifest::pod::RestartPolicy;
 use crate::manifest::report::Report;
 use crate::manifest::source::Source;
 pub use functions::KindError;
@@ -146,18 +147,6 @@ pub struct Container {
     pub image: String,
     /// What it runs and within which limits.
     pub workload: Workload,
-}
-
-/// `restartPolicy` of a Kubernetes pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RestartPolicy {
-    /// Restart whatever the exit status.
-    #[default]
-    Always,
-    /// Restart after a failure.
-    OnFailure,
-    /// Never restart.
-    Never,
 }
 
 impl Topology {

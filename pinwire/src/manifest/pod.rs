@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::quantity::Quantity;
 
@@ -36,7 +36,7 @@ pub(crate) struct Spec {
     pub(crate) containers: Vec<Container>,
     #[serde(default)]
     pub(crate) volumes: Vec<Volume>,
-    pub(crate) restart_policy: Option<crate::topology::RestartPolicy>,
+    pub(crate) restart_policy: Option<RestartPolicy>,
     pub(crate) termination_grace_period_seconds: Option<u32>,
     pub(crate) runtime_class_name: Option<String>,
     pub(crate) hostname: Option<String>,
@@ -187,5 +187,17 @@ pub(crate) enum Medium {
 pub(crate) enum PullPolicy {
     Always,
     IfNotPresent,
+    Never,
+}
+
+/// `restartPolicy` of a Kubernetes pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    /// Restart whatever the exit status.
+    #[default]
+    Always,
+    /// Restart after a failure.
+    OnFailure,
+    /// Never restart.
     Never,
 }
