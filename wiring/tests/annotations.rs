@@ -153,7 +153,8 @@ fn forwarding_is_read_with_its_defaults_and_written_as_it_was_read() {
         "sysctls": {"net.ipv4.ip_forward": 1, "net.ipv4.tcp_rmem": "1 2 3"},
     });
     let forwarding: Forwarding = serde_json::from_value(value.clone()).unwrap();
-    assert_eq!(forwarding.sysctls["net.ipv4.ip_forward"], Scalar::Number(1));
+    let key = "net.ipv4.ip_forward".parse().unwrap();
+    assert_eq!(forwarding.sysctls[&key], Scalar::Number(1));
     assert_eq!(serde_json::to_value(&forwarding).unwrap(), value);
     let unknown = json!({"routes": [{"to": "default", "dev": "up"}]});
     let message = serde_json::from_value::<Forwarding>(unknown)

@@ -44,12 +44,6 @@ fn pods_that_disagree_are_both_named() {
             "10.0.0.1",
         ),
         (
-            "one end without a peer",
-            "- {interface: x, peer: b:y, type: vf, vf: {pool: cable}}",
-            "- {interface: y, type: vf, vf: {pool: cable}}",
-            "which names no peer",
-        ),
-        (
             "a MAC address",
             "- {interface: x, peer: b:y, mac: \"02:00:00:00:00:01\"}",
             "- {interface: y, peer: a:x, mac: \"02:00:00:00:00:01\"}",
@@ -101,6 +95,9 @@ fn what_two_pods_cannot_both_have() {
             message.contains("both have a link to `host:pw-in`"),
             "{message}"
         );
+        // A wire of virtual functions of which one end names no peer would be attached twice.
+        let message = call(lab, "ADD", "c", &node("- {interface: y, type: vf}", "")).fails(103);
+        assert!(message.contains("which names no peer"), "{message}");
         let mut same = a.clone();
         same["pinwire.dev/node"] = json!("a");
         let message = call(lab, "ADD", "b", &same).fails(11);
@@ -278,11 +275,11 @@ fn broken_annotations() {
         // What the kernel refuses.
         let unreachable = node(
             "- {interface: x, peer: host:pw-x}",
-            "sysctls: {net.ipv4.no_such_key: 1}",
+            "routes: [{to: 10.0.0.0/8, via: 192.0.2.1, interface: x}]",
         );
         let message = call(lab, "ADD", "a", &unreachable).fails(102);
         assert!(
-            message.contains("node `a`") && message.contains("net.ipv4.no_such_key"),
+            message.contains("node `a`") && message.contains("Nexthop has invalid gateway"),
             "{message}"
         );
         assert_eq!(links(&Netns::current().unwrap()), ["lo"]);

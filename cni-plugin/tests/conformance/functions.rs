@@ -173,12 +173,17 @@ fn pools() {
         let pool = |pool: Value| json!({"vf": {"pool": "p"}, "pools": {"p": pool}});
         let mut cases = Vec::new();
         for (name, keys, code, holds) in [
-            ("none", json!({"vf": {"pool": "p"}}), 7, "has no `pools`"),
+            (
+                "none",
+                json!({"vf": {"pool": "p"}}),
+                7,
+                "no pool of virtual functions is defined",
+            ),
             (
                 "another",
                 json!({"vf": {"pool": "q"}, "pools": {"p": {"cable": ["a", "b"]}}}),
                 7,
-                "the network configuration has p",
+                "there is no pool `q`; defined are p",
             ),
             ("no list", json!({"pools": ["p"]}), 7, "must be an object"),
             ("empty", pool(json!({})), 7, "either `physicalFunctions`"),

@@ -111,7 +111,7 @@ fn an_end_cannot_be_tuned_against_the_plane_at_the_other() {
         call(lab, "ADD", "a", &one).ok();
         let error = call(lab, "ADD", "b", &other).fails(103);
         assert!(
-            error.contains("does not go with this `tuning.offloads.gro` at the other"),
+            error.contains("cannot have this `tuning.offloads.gro`: its other end is at `b`"),
             "{error}"
         );
         call(lab, "DEL", "a", &one).ok();
