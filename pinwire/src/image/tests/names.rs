@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pinwire_support::skip::is_root;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::store::Store;
 use super::archives::three_streams;
 use super::fixture::{Layer, Layout, configuration, describe, gzip, import, simple_archive, store};

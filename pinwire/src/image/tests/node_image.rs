@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pinwire_support::skip::{is_root, skip};
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::node::{NODE_IMAGE, Programs, is_static};
 use super::fixture::store;
 use super::names::round_trip;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pinwire_support::skip::is_root;
 
-use super::super::error::Error;
+use super::super::error::ImageError;
 use super::super::store::Store;
 use super::fixture::{Layer, describe, import, simple_archive, store};
 use super::node_image::programs;
