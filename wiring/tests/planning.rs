@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use pinwire_wiring::annotation::{Forwarding, Link};
 use pinwire_wiring::identity::{ALTNAME_PREFIX, HOST, altname, group, mac};
 use pinwire_wiring::name::{InterfaceName, TopologyName};
-use pinwire_wiring::setting::{PlanError, Setting, host_settings, settings};
+use pinwire_wiring::setting::{Setting, host_settings, settings};
 use serde_json::{Value, json};
 
 fn links(value: Value) -> Vec<Link> {

@@ -32,10 +32,7 @@ fn asked() -> Value {
 fn snapshot() -> (String, BTreeMap<u32, String>) {
     let function = &functions(0)[0];
     let name = &function.interface.as_ref().unwrap().name;
-    (
-        told(|command| run(command), name),
-        affinities(function.address),
-    )
+    (told(run, name), affinities(function.address))
 }
 
 fn told(run: impl Fn(&str) -> String, name: &str) -> String {

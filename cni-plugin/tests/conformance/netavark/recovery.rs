@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use pinwire_cni::plugin::gc;
 use pinwire_support::inside::{links, run};
+use pinwire_wiring::kernel::netns::Netns;
 use pinwire_wiring::ledger::State;
 use serde_json::json;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use indicatif::ProgressBar;
 use pinwire_support::skip::is_root;
 use serde_json::json;
 
