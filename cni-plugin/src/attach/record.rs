@@ -13,6 +13,10 @@ pub type Attachment = ledger::Attachment<Kind>;
 /// What an attached interface is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and most are of the large kind"
+)]
 pub enum Kind {
     /// One interface with a peer in the host's namespace.
     Interface {

@@ -154,7 +154,7 @@ fn topology_name(
                 "the pod `{}` belongs to no topology",
                 document.pod.metadata.name
             );
-            let hint = format!("add the annotation `{}: NAME`", TOPOLOGY);
+            let hint = format!("add the annotation `{TOPOLOGY}: NAME`");
             report.error(metadata.place_of("name"), message).hint(hint);
             None
         }

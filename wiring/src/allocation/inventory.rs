@@ -62,7 +62,7 @@ pub fn list(sysfs: &Sysfs, state: &State) -> Result<Vec<PhysicalReport>, Allocat
     let reports = functions
         .into_iter()
         .map(|function| report(sysfs, function, &holdings));
-    Ok(reports.collect::<Result<_, _>>()?)
+    reports.collect::<Result<_, _>>()
 }
 
 /// One physical function.
@@ -76,7 +76,7 @@ pub fn show(
 ) -> Result<PhysicalReport, AllocationError> {
     let function = sysfs.physical_function(address);
     let function = function?;
-    Ok(report(sysfs, function, &state.holdings()?)?)
+    report(sysfs, function, &state.holdings()?)
 }
 
 /// Makes virtual functions of a physical function that has none.
@@ -157,7 +157,6 @@ fn held(holding: &Holding) -> AllocationError {
         function: holding.function,
         holder: holding.holder.clone(),
     }
-    .into()
 }
 
 fn report(

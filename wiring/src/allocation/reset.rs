@@ -54,5 +54,5 @@ pub(super) fn reset(
     let reset = sysfs.reset(function, methods, driver, step);
     let found = reset?;
     let device = host_device(&found)?;
-    Ok(device.ok_or(AllocationError::Lost { function })?)
+    device.ok_or(AllocationError::Lost { function })
 }

@@ -218,8 +218,7 @@ fn home(
         Some(device) => Ok(Place::Home(device)),
         None => Err(AllocationError::Lost {
             function: holding.function,
-        }
-        .into()),
+        }),
     }
 }
 

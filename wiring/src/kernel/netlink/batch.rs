@@ -43,7 +43,7 @@ impl Batch {
     }
 
     /// Number of requests.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.starts.len()
     }
 
