@@ -164,7 +164,7 @@ pub fn del(state: &State, request: &Request) -> Result<(), PluginError> {
 /// CHECK: whether a container is attached as it was.
 ///
 /// # Errors
-/// The first [`Difference`], or what kept it from being looked for.
+/// The first [`check::Difference`], or what kept it from being looked for.
 pub fn check(state: &State, request: &Request) -> Result<(), PluginError> {
     let netns = request.netns()?;
     let previous = request.configuration.previous.as_ref();

@@ -79,7 +79,7 @@ impl HostVfs {
     /// All physical functions with their virtual ones, by address.
     ///
     /// # Errors
-    /// [`VfError::Plugin`].
+    /// [`VfError::Allocation`].
     pub fn all(&self) -> Result<Vec<PhysicalReport>, VfError> {
         Ok(inventory::list(&self.sysfs, &self.state)?)
     }
