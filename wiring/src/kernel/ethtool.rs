@@ -1,5 +1,5 @@
 //! ethtool's netlink family (Documentation/networking/ethtool-netlink.rst): one socket, and messages as attributes. What they
-//! mean is in [`feature`] and [`number`].
+//! mean is in `feature` and `number`.
 
 use netlink_packet_core::{DecodeError, DefaultNla, Emitable, NlasIterator, ParseableParametrized};
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
