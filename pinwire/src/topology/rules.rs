@@ -70,7 +70,13 @@ pub(super) fn find(tree: &Tree, path: &[Key]) -> Place {
         return tree.place;
     };
     match key {
-        Key::Itself(key) => tree.entry(key).map_or(tree.place, |entry| entry.key_place),
+        Key::Itself(key) => {
+            // Of sysctls, both ways of writing are one key.
+            let entry = tree
+                .entry(key)
+                .or_else(|| tree.entry(&key.replace('.', "/")));
+            entry.map_or(tree.place, |entry| entry.key_place)
+        }
         Key::Name(key) => tree.get(key).map_or(tree.place, |tree| find(tree, path)),
         Key::Item(index) => tree
             .items()
