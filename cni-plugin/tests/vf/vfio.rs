@@ -129,25 +129,25 @@ fn what_a_driven_link_cannot_be() {
                 "an address",
                 format!("- {{interface: x, addresses: [10.6.0.1/24], {pool}}}}}"),
                 104,
-                "cannot have `addresses`",
+                "`addresses` needs an interface, and `a:x` has none",
             ),
             (
                 "an MTU",
                 format!("- {{interface: x, mtu: 1400, {pool}}}}}"),
                 104,
-                "cannot have `mtu`",
+                "`mtu` needs an interface, and `a:x` has none",
             ),
             (
                 "a flag",
                 format!("- {{interface: x, {pool}, promiscuous: true}}}}"),
                 104,
-                "cannot have `vf.promiscuous`",
+                "`promiscuous` needs an interface, and `a:x` has none",
             ),
             (
                 "no peer",
                 format!("- {{interface: x, {pool}, peerDriver: vfio-pci}}}}"),
                 104,
-                "has `vf.peerDriver`, but no peer",
+                "`peerDriver` of `a:x` needs a peer",
             ),
             (
                 "an unknown driver",
@@ -165,7 +165,7 @@ fn what_a_driven_link_cannot_be() {
             "routes: [{to: 10.9.0.0/24, interface: x}]".into();
         let error = cni(machine, "ADD", "a", &asked).fails(104);
         assert!(
-            error.contains("is named in `pinwire.dev/forwarding`"),
+            error.contains("`a:x` has no interface: a process drives it"),
             "{error}"
         );
         machine.assert_restored("refused links");
@@ -188,7 +188,7 @@ fn ends_that_disagree_about_their_drivers() {
         let other = pod(machine, "b", &link("y", "a:x", ", driver: vfio-pci"));
         let error = cni(machine, "ADD", "b", &other).fails(103);
         assert!(
-            error.contains("vf.peerDriver and vf.driver none and vfio-pci"),
+            error.contains("different `vf.peerDriver` and `vf.driver`, none and vfio-pci"),
             "{error}"
         );
         // By its address a virtual function is what it is, unless something else is asked for.

@@ -233,7 +233,7 @@ fn ends_that_disagree() {
         cni(machine, "ADD", "a", &one).ok();
         let other = pod(machine, "b", &link("y", "a:x", ", index: 4"));
         let error = cni(machine, "ADD", "b", &other).fails(103);
-        assert!(error.contains("vf.index 3 and 4"), "{error}");
+        assert!(error.contains("different `vf.index`, 3 and 4"), "{error}");
         let other = pod(machine, "b", &link("y", "a:x", ", index: 3"));
         let result = cni(machine, "ADD", "b", &other).ok();
         assert_eq!(
